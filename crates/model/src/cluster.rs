@@ -1,0 +1,159 @@
+//! Kafka clusters as operators connect them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Name, Secret};
+
+/// How to reach one Kafka cluster. Both Kafka clients take their settings from this and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterSpec {
+    pub name: Name,
+    #[serde(default)]
+    pub title: String,
+    /// `host:port` entries, at least one.
+    pub bootstrap: Vec<String>,
+    #[serde(default)]
+    pub tls: Tls,
+    #[serde(default)]
+    pub sasl: Option<Sasl>,
+}
+
+/// Transport security of a cluster's listeners.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Tls {
+    /// No TLS.
+    #[default]
+    Off,
+    /// TLS, verified against the operating system's certificate authorities.
+    System {
+        #[serde(default = "yes")]
+        verify_hostname: bool,
+    },
+    /// TLS, verified against these certificate authorities only.
+    Ca {
+        /// One or more PEM certificates.
+        ca_pem: String,
+        #[serde(default = "yes")]
+        verify_hostname: bool,
+    },
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// SASL sign-in of a cluster. `password` is absent only in an update, where it means "keep the stored one".
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sasl {
+    pub mechanism: SaslMechanism,
+    pub username: String,
+    #[serde(default)]
+    pub password: Option<Secret>,
+}
+
+/// SASL mechanisms that Causeway speaks (RFC 4616, RFC 5802, KIP-84).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SaslMechanism {
+    #[serde(rename = "PLAIN")]
+    Plain,
+    #[serde(rename = "SCRAM-SHA-256")]
+    ScramSha256,
+    #[serde(rename = "SCRAM-SHA-512")]
+    ScramSha512,
+}
+
+impl SaslMechanism {
+    /// Returns the mechanism's registered name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha512 => "SCRAM-SHA-512",
+        }
+    }
+}
+
+/// A cluster as it is shown: everything but its secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterView {
+    pub id: String,
+    pub name: Name,
+    pub title: String,
+    pub bootstrap: Vec<String>,
+    pub tls: Tls,
+    pub sasl: Option<SaslView>,
+    /// Kafka's own `cluster.id`, once it was seen.
+    pub cluster_id: Option<String>,
+    pub revision: i64,
+}
+
+/// A cluster's sign-in without its password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SaslView {
+    pub mechanism: SaslMechanism,
+    pub username: String,
+    pub has_password: bool,
+}
+
+/// The connection test of a cluster: one verdict per rung (UX: connection ladder).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ladder {
+    pub rungs: Vec<Rung>,
+    pub cluster_id: Option<String>,
+    pub brokers: Vec<LadderBroker>,
+}
+
+impl Ladder {
+    /// Says whether no rung failed.
+    pub fn passed(&self) -> bool {
+        self.rungs.iter().all(|r| matches!(r.state, RungState::Passed | RungState::Warning))
+    }
+}
+
+/// One broker as the ladder met it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LadderBroker {
+    pub id: i32,
+    pub host: String,
+    pub port: u16,
+    pub rack: Option<String>,
+    pub reachable: bool,
+}
+
+/// One rung of the ladder, in the order in which it is climbed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rung {
+    pub kind: RungKind,
+    pub state: RungState,
+    pub took_ms: Option<u64>,
+    /// Problem code such as `connect.dns`, when the state is a warning or failed.
+    pub code: Option<String>,
+    /// What was seen, one sentence; names the bootstrap entry or broker.
+    pub detail: String,
+    /// What to do, one sentence; empty when nothing is to be done.
+    pub advice: String,
+}
+
+/// The rungs 1 to 6: name resolution to every advertised listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RungKind {
+    Dns,
+    Tcp,
+    Tls,
+    Sasl,
+    Metadata,
+    Advertised,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RungState {
+    Passed,
+    Warning,
+    Failed,
+    NotReached,
+}

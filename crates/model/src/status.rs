@@ -1,0 +1,112 @@
+//! What runs now: the status of links, topics and partitions.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{finding::Finding, link::Phase, problem::Problem};
+
+/// Shown state of a link, topic or partition, worst first (UX 2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    NeedsDecision,
+    Waiting,
+    Unknown,
+    FallingBehind,
+    CatchingUp,
+    Starting,
+    SourceDeleted,
+    Retired,
+    Paused,
+    Stopped,
+    Mirroring,
+    Draft,
+}
+
+impl State {
+    /// Returns the words that a person reads.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NeedsDecision => "needs a decision",
+            Self::Waiting => "waiting",
+            Self::Unknown => "unknown",
+            Self::FallingBehind => "falling behind",
+            Self::CatchingUp => "catching up",
+            Self::Starting => "starting",
+            Self::SourceDeleted => "source deleted",
+            Self::Retired => "retired",
+            Self::Paused => "paused",
+            Self::Stopped => "stopped",
+            Self::Mirroring => "mirroring",
+            Self::Draft => "draft",
+        }
+    }
+}
+
+/// Status of one link as one process sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LinkStatus {
+    pub link: String,
+    pub phase: Phase,
+    pub state: State,
+    pub since_ms: i64,
+    pub measured_at_ms: i64,
+    pub rates: Rates,
+    pub lag_records: Option<i64>,
+    pub lag_time_ms: Option<i64>,
+    pub latency: Option<Latency>,
+    pub topics: Vec<TopicStatus>,
+    pub findings: Vec<Finding>,
+    /// What keeps the link from copying, if anything does.
+    pub problems: Vec<Problem>,
+    /// Slots that this process owns.
+    pub slots_owned: u32,
+    pub slots: u32,
+    pub memory_bytes: u64,
+    pub data_producer_id: Option<i64>,
+}
+
+/// 10-second means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rates {
+    pub records_per_s: f64,
+    pub bytes_per_s: f64,
+    pub records_total: u64,
+    pub bytes_total: u64,
+}
+
+/// Record timestamp to acknowledged write, last 60 s, live records only.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    pub max_ms: f64,
+    pub records: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TopicStatus {
+    pub topic: String,
+    pub topic_id: String,
+    pub mirror_topic: String,
+    pub state: State,
+    pub problem: Option<Problem>,
+    pub lag_records: Option<i64>,
+    pub rates: Rates,
+    pub partitions: Vec<PartitionStatus>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartitionStatus {
+    pub partition: i32,
+    pub slot: u32,
+    pub state: State,
+    pub source_start: Option<i64>,
+    pub source_end: Option<i64>,
+    /// Next source offset to copy.
+    pub position: Option<i64>,
+    pub destination_end: Option<i64>,
+    pub lag_records: Option<i64>,
+    /// Whether the broker's producer state checks every append.
+    pub guarded: bool,
+    pub problem: Option<Problem>,
+}
