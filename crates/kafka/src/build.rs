@@ -1,0 +1,209 @@
+//! Writing record batches of format 2: rebuilding one that cannot pass through, and new ones for the control topic.
+//!
+//! A rebuilt batch is dense and CreateTime, keeps codec, order and the visible time of every record, and copies record
+//! bodies byte by byte. Its producer fields are those of nobody (-1): [`BatchView::patch`] sets them.
+
+use std::ops::Range;
+
+use bytes::{BufMut, Bytes};
+
+use crate::batch::{BatchView, CHECKED_FROM, Codec, HEADER_LENGTH};
+use crate::compression::compress;
+use crate::crc;
+use crate::patch::Patch;
+use crate::records::{Records, RecordsError};
+
+/// Consecutive source offsets that became consecutive records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    pub source_start: i64,
+    /// Records.
+    pub length: i64,
+}
+
+/// A rebuilt batch and where its records came from.
+#[derive(Debug, Clone)]
+pub struct Rebuilt {
+    /// Dense; its base offset is the source offset of its first record.
+    pub batch: BatchView,
+    /// Source offsets in order, at least one run.
+    pub runs: Vec<Run>,
+}
+
+/// A record to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRecord {
+    pub key: Option<Bytes>,
+    /// `None` writes a tombstone.
+    pub value: Option<Bytes>,
+    /// Milliseconds.
+    pub timestamp: i64,
+    /// Keys and values in order; duplicates and null values are kept.
+    pub headers: Vec<(Bytes, Option<Bytes>)>,
+}
+
+impl NewRecord {
+    /// Returns a record without headers.
+    pub fn new(key: Option<Bytes>, value: Option<Bytes>, timestamp: i64) -> Self {
+        Self {
+            key,
+            value,
+            timestamp,
+            headers: Vec::new(),
+        }
+    }
+}
+
+/// Returns a new batch with the records of `batch` whose offsets are within `wanted`, or `None` if there are none.
+///
+/// Closes compaction holes, crops, and turns LogAppendTime into the same times as CreateTime.
+///
+/// # Errors
+/// [`RecordsError`] when the batch cannot be read, or has become too large for its length field.
+pub fn rebuild(batch: &BatchView, wanted: Range<i64>) -> Result<Option<Rebuilt>, RecordsError> {
+    let records = Records::open(batch)?;
+    let mut writer = Writer::default();
+    let mut runs: Vec<Run> = Vec::new();
+    for slice in records.slices() {
+        let slice = slice?;
+        let offset = records.offset(&slice);
+        if !wanted.contains(&offset) {
+            continue;
+        }
+        writer.push(records.timestamp(&slice), slice.attributes, slice.body);
+        match runs.last_mut() {
+            Some(run) if run.source_start + run.length == offset => run.length += 1,
+            _ => runs.push(Run {
+                source_start: offset,
+                length: 1,
+            }),
+        }
+    }
+    let Some(first) = runs.first().map(|run| run.source_start) else {
+        return Ok(None);
+    };
+    let batch = writer.finish(batch.codec(), first, Patch::NOBODY)?;
+    Ok(Some(Rebuilt { batch, runs }))
+}
+
+/// Returns a batch of `records`, at least one, at base offset 0.
+///
+/// # Errors
+/// [`RecordsError::TooLarge`] above 2 GiB, [`RecordsError::Compression`] when the codec fails.
+pub fn build_batch(
+    records: &[NewRecord],
+    codec: Codec,
+    patch: Patch,
+) -> Result<BatchView, RecordsError> {
+    let mut writer = Writer::default();
+    let mut body = Vec::new();
+    for record in records {
+        body.clear();
+        put_nullable(&mut body, record.key.as_deref());
+        put_nullable(&mut body, record.value.as_deref());
+        put_varlong(&mut body, record.headers.len() as i64);
+        for (key, value) in &record.headers {
+            put_nullable(&mut body, Some(key));
+            put_nullable(&mut body, value.as_deref());
+        }
+        writer.push(record.timestamp, 0, &body);
+    }
+    writer.finish(codec, 0, patch)
+}
+
+impl Patch {
+    /// Nobody's producer fields, as a producer without idempotence writes them.
+    pub const NOBODY: Self = Self {
+        producer_id: -1,
+        producer_epoch: -1,
+        base_sequence: -1,
+    };
+}
+
+#[derive(Default)]
+struct Writer {
+    records: Vec<u8>,
+    count: i32,
+    base_timestamp: i64,
+    max_timestamp: i64,
+}
+
+impl Writer {
+    fn push(&mut self, timestamp: i64, attributes: i8, body: &[u8]) {
+        if self.count == 0 {
+            self.base_timestamp = timestamp;
+            self.max_timestamp = timestamp;
+        }
+        self.max_timestamp = self.max_timestamp.max(timestamp);
+        let timestamp_delta = timestamp.wrapping_sub(self.base_timestamp);
+        let offset_delta = i64::from(self.count);
+        let length = 1 + varlong_size(timestamp_delta) + varlong_size(offset_delta) + body.len();
+        put_varlong(&mut self.records, length as i64);
+        self.records.put_i8(attributes);
+        put_varlong(&mut self.records, timestamp_delta);
+        put_varlong(&mut self.records, offset_delta);
+        self.records.put_slice(body);
+        self.count += 1;
+    }
+
+    fn finish(
+        self,
+        codec: Codec,
+        base_offset: i64,
+        patch: Patch,
+    ) -> Result<BatchView, RecordsError> {
+        let payload = compress(codec, self.records)?;
+        let size_bytes = HEADER_LENGTH + payload.len();
+        let length =
+            i32::try_from(size_bytes - 12).map_err(|_| RecordsError::TooLarge { size_bytes })?;
+        let mut batch = Vec::with_capacity(size_bytes);
+        batch.put_i64(base_offset);
+        batch.put_i32(length);
+        batch.put_i32(-1);
+        batch.put_i8(2);
+        batch.put_u32(0);
+        batch.put_i16(codec.bits());
+        batch.put_i32(self.count - 1);
+        batch.put_i64(self.base_timestamp);
+        batch.put_i64(self.max_timestamp);
+        batch.put_i64(patch.producer_id);
+        batch.put_i16(patch.producer_epoch);
+        batch.put_i32(patch.base_sequence);
+        batch.put_i32(self.count);
+        batch.put_slice(&payload);
+        let crc = crc::checksum(&batch[CHECKED_FROM..]);
+        batch[17..21].copy_from_slice(&crc.to_be_bytes());
+        Ok(BatchView::new(batch.into())?)
+    }
+}
+
+fn put_nullable(buffer: &mut Vec<u8>, bytes: Option<&[u8]>) {
+    match bytes {
+        None => put_varlong(buffer, -1),
+        Some(bytes) => {
+            put_varlong(buffer, bytes.len() as i64);
+            buffer.put_slice(bytes);
+        }
+    }
+}
+
+fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+fn put_varlong(buffer: &mut Vec<u8>, value: i64) {
+    let mut rest = zigzag(value);
+    while rest > 0x7f {
+        buffer.put_u8(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    buffer.put_u8(rest as u8);
+}
+
+fn varlong_size(value: i64) -> usize {
+    let bits = 64 - (zigzag(value) | 1).leading_zeros() as usize;
+    bits.div_ceil(7)
+}
+
+#[cfg(test)]
+mod tests;
