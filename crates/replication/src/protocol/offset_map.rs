@@ -1,0 +1,146 @@
+//! The offset map of one partition: which destination offset holds which source record.
+//!
+//! Run-length segments in growing source and destination order. Segments are stored in chunks, so that one tick writes
+//! only what changed: a chunk that is full never changes again.
+
+use serde::{Deserialize, Serialize};
+
+use super::position::Anchor;
+
+/// Segments of one stored chunk.
+pub const CHUNK: usize = 256;
+
+/// `length` records that lie at growing offsets from both starts on. Serialised as an array of three numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(i64, i64, i64)", into = "(i64, i64, i64)")]
+pub struct Segment {
+    pub source_start: i64,
+    pub destination_start: i64,
+    pub length: i64,
+}
+
+impl From<(i64, i64, i64)> for Segment {
+    fn from((source_start, destination_start, length): (i64, i64, i64)) -> Self {
+        Self { source_start, destination_start, length }
+    }
+}
+
+impl From<Segment> for (i64, i64, i64) {
+    fn from(segment: Segment) -> Self {
+        (segment.source_start, segment.destination_start, segment.length)
+    }
+}
+
+/// All segments of a partition since its anchor.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OffsetMap {
+    segments: Vec<Segment>,
+    /// First chunk that differs from what was stored.
+    dirty_from: Option<usize>,
+}
+
+impl OffsetMap {
+    /// Returns the segments, oldest first.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// Adds a segment behind the others, merged with the last one where it continues it. What the map already says
+    /// about the destination offsets of the segment is replaced: a log that went back is written anew.
+    pub fn push(&mut self, segment: Segment) {
+        if segment.length <= 0 {
+            return;
+        }
+        self.cut(segment.destination_start);
+        let index = match self.segments.last_mut() {
+            Some(last)
+                if last.source_start + last.length == segment.source_start
+                    && last.destination_start + last.length == segment.destination_start =>
+            {
+                last.length += segment.length;
+                self.segments.len() - 1
+            }
+            _ => {
+                self.segments.push(segment);
+                self.segments.len() - 1
+            }
+        };
+        self.touch(index);
+    }
+
+    /// Forgets everything at and above a destination offset.
+    pub fn cut(&mut self, destination_end: i64) {
+        while let Some(last) = self.segments.last_mut() {
+            if last.destination_start + last.length <= destination_end {
+                return;
+            }
+            if last.destination_start < destination_end {
+                last.length = destination_end - last.destination_start;
+                let index = self.segments.len() - 1;
+                return self.touch(index);
+            }
+            self.segments.pop();
+            self.touch(self.segments.len());
+        }
+    }
+
+    /// Returns the destination offset at which a reader who read all below `source` goes on (SEMANTICS 7).
+    pub fn translate(&self, anchor: Anchor, source: i64) -> i64 {
+        let after = self.segments.partition_point(|s| s.source_start + s.length <= source);
+        match self.segments.get(after) {
+            Some(s) if source > s.source_start => s.destination_start + (source - s.source_start),
+            Some(s) => s.destination_start,
+            None => self
+                .segments
+                .last()
+                .map_or(anchor.destination_end, |s| s.destination_start + s.length),
+        }
+    }
+
+    /// Returns the source offset after the record at `destination_end - 1`; `None` where the map does not hold it.
+    pub fn source_after(&self, anchor: Anchor, destination_end: i64) -> Option<i64> {
+        if destination_end == anchor.destination_end {
+            return Some(anchor.source_start);
+        }
+        let last = destination_end - 1;
+        let holder = self
+            .segments
+            .iter()
+            .rev()
+            .find(|s| s.destination_start <= last && last < s.destination_start + s.length)?;
+        Some(holder.source_start + (destination_end - holder.destination_start))
+    }
+
+    /// Returns the chunks that changed since the last call, by number; an emptied one is `None`.
+    pub fn take_dirty(&mut self) -> Vec<(usize, Option<Vec<Segment>>)> {
+        let Some(first) = self.dirty_from.take() else {
+            return Vec::new();
+        };
+        let chunks = self.segments.len().div_ceil(CHUNK);
+        let mut dirty: Vec<_> = (first..chunks)
+            .map(|chunk| {
+                let end = self.segments.len().min((chunk + 1) * CHUNK);
+                (chunk, Some(self.segments[chunk * CHUNK..end].to_vec()))
+            })
+            .collect();
+        if dirty.is_empty() {
+            dirty.push((first, None));
+        }
+        dirty
+    }
+
+    /// Builds a map from stored chunks in order of their numbers.
+    pub fn from_chunks(chunks: impl IntoIterator<Item = Vec<Segment>>) -> Self {
+        let mut map = Self::default();
+        for segment in chunks.into_iter().flatten() {
+            map.push(segment);
+        }
+        map.dirty_from = None;
+        map
+    }
+
+    fn touch(&mut self, segment: usize) {
+        let chunk = segment / CHUNK;
+        self.dirty_from = Some(self.dirty_from.map_or(chunk, |first| first.min(chunk)));
+    }
+}
