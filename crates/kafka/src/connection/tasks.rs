@@ -1,0 +1,185 @@
+//! The two tasks of a connection: one writes requests in the order of the calls, one reads answers.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
+
+use super::frame::FrameReader;
+use super::header::{self, Call};
+use super::pending::{Pending, Waiting};
+use super::{Gate, Outgoing};
+use crate::Error;
+
+/// Requests are gathered into one write up to this many bytes; a large one is written alone.
+const GATHER: usize = 64 << 10;
+
+/// Reads answers until the connection ends; then every waiting request ends with the reason.
+pub(super) async fn read<R: AsyncRead + Unpin>(stream: R, pending: Arc<Pending>) {
+    let error = tokio::select! {
+        () = pending.stop.cancelled() => closed(&pending),
+        error = read_answers(stream, &pending) => error,
+    };
+    pending.fail(error);
+}
+
+async fn read_answers<R: AsyncRead + Unpin>(stream: R, pending: &Pending) -> Error {
+    let mut frames = FrameReader::new(stream);
+    loop {
+        let answered = match frames.next().await {
+            Ok(frame) => pending.answer(frame),
+            Err(error) => Err(pending.frame_error(error)),
+        };
+        if let Err(error) = answered {
+            return error;
+        }
+    }
+}
+
+/// Writes requests until the connection ends, and ends it when an answer is overdue.
+pub(super) async fn write<W: AsyncWrite + Unpin>(
+    stream: W,
+    mut queue: mpsc::Receiver<Outgoing>,
+    client_id: Arc<str>,
+    pending: Arc<Pending>,
+) {
+    let mut writer = Writer {
+        stream,
+        client_id,
+        pending: &pending,
+        correlation: 0,
+    };
+    let error = tokio::select! {
+        () = pending.stop.cancelled() => closed(&pending),
+        error = writer.write_requests(&mut queue) => error,
+        error = pending.watch() => error,
+    };
+    pending.fail(error.clone());
+    queue.close();
+    while let Ok(request) = queue.try_recv() {
+        let _ = request.answer.send(Err(error.clone()));
+    }
+}
+
+fn closed(pending: &Pending) -> Error {
+    Error::Closed {
+        address: pending.address.clone(),
+    }
+}
+
+struct Writer<'a, W> {
+    stream: W,
+    client_id: Arc<str>,
+    pending: &'a Pending,
+    correlation: i32,
+}
+
+impl<W: AsyncWrite + Unpin> Writer<'_, W> {
+    /// Returns when the stream breaks or the last handle is gone.
+    async fn write_requests(&mut self, queue: &mut mpsc::Receiver<Outgoing>) -> Error {
+        let mut chunks = Chunks::default();
+        while let Some(first) = queue.recv().await {
+            self.pending.wait_while_throttled().await;
+            self.stage(first, &mut chunks);
+            while chunks.len < GATHER
+                && let Ok(next) = queue.try_recv()
+            {
+                self.stage(next, &mut chunks);
+            }
+            if self.stream.write_all_buf(&mut chunks).await.is_err()
+                || self.stream.flush().await.is_err()
+            {
+                return Error::Disconnected {
+                    address: self.pending.address.clone(),
+                };
+            }
+        }
+        closed(self.pending)
+    }
+
+    /// Puts a request behind the others of this write, unless its right to be sent has ended.
+    fn stage(&mut self, request: Outgoing, chunks: &mut Chunks) {
+        let Outgoing {
+            api_key,
+            version,
+            headers,
+            body,
+            gate,
+            answer,
+        } = request;
+        if gate.is_some_and(|Gate(may_send)| !may_send()) {
+            let _ = answer.send(Err(Error::Withheld));
+            return;
+        }
+        self.correlation = self.correlation.wrapping_add(1);
+        let call = Call {
+            api_key,
+            version,
+            correlation: self.correlation,
+            client_id: &self.client_id,
+            flexible: headers.flexible_request,
+        };
+        let Some(header) = header::write(&call, body.iter().map(Bytes::len).sum()) else {
+            let _ = answer.send(Err(self
+                .pending
+                .protocol("a request too large for a frame")));
+            return;
+        };
+        self.pending.push(Waiting {
+            correlation: self.correlation,
+            header_version: headers.response,
+            answer,
+        });
+        chunks.push(header);
+        body.into_iter().for_each(|chunk| chunks.push(chunk));
+    }
+}
+
+/// Bytes to be written in order, as one vectored write.
+#[derive(Default)]
+struct Chunks {
+    parts: VecDeque<Bytes>,
+    len: usize,
+}
+
+impl Chunks {
+    fn push(&mut self, part: Bytes) {
+        if !part.is_empty() {
+            self.len += part.len();
+            self.parts.push_back(part);
+        }
+    }
+}
+
+impl Buf for Chunks {
+    fn remaining(&self) -> usize {
+        self.len
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.parts.front().map_or(&[], |part| part)
+    }
+
+    fn chunks_vectored<'a>(&'a self, into: &mut [IoSlice<'a>]) -> usize {
+        let count = into.len().min(self.parts.len());
+        for (slot, part) in into.iter_mut().zip(&self.parts) {
+            *slot = IoSlice::new(part);
+        }
+        count
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        self.len -= count;
+        while let Some(front) = self.parts.front_mut() {
+            if front.len() > count {
+                front.advance(count);
+                return;
+            }
+            count -= front.len();
+            self.parts.pop_front();
+        }
+    }
+}
