@@ -1,8 +1,21 @@
 //! The plan of a link: pure rules over what both clusters hold, and the question to them.
 
+pub mod configs;
+pub mod durability;
+pub mod facts;
+mod fingerprint;
+#[cfg(test)]
+mod fixtures;
+mod replicas;
+mod topics;
+
 use std::time::Duration;
 
 use model::{cluster::ClusterSpec, link::LinkSpec, plan::Plan, problem::Problem};
+
+pub use facts::{Destination, DestinationTopic, Facts, FixedMirror, Refusal, Selected, SourceTopic};
+pub use fingerprint::fingerprint;
+pub use topics::plan_topics;
 
 /// What a plan is asked for.
 #[derive(Clone, Debug)]

@@ -1,0 +1,236 @@
+//! What happens to every selected topic (SEMANTICS 2 and 3). Pure: it is what the preview shows and what a pass does.
+//!
+//! Invariants: a mirror that the link has keeps its name; a topic id that changed on either side, or records that
+//! somebody else wrote, are never silently gone on with; a mirror with fewer partitions than its source is not copied to.
+
+use model::plan::{TopicAction, TopicPlan};
+
+use super::{
+    configs::{judge_existing, mirror_configs},
+    durability::{self, Side},
+    facts::{DestinationTopic, Facts, FixedMirror, Refusal, Selected},
+    replicas,
+};
+
+/// Returns what would be done about each selected topic, in the order of their names.
+pub fn plan_topics(facts: &Facts) -> Vec<TopicPlan> {
+    let mut plans: Vec<TopicPlan> = facts
+        .selected
+        .iter()
+        .map(|selected| plan_topic(selected, facts))
+        .collect();
+    plans.sort_by(|a, b| a.topic.cmp(&b.topic));
+    plans
+}
+
+fn plan_topic(selected: &Selected, facts: &Facts) -> TopicPlan {
+    let fixed = fixed_mirror(selected, &facts.fixed);
+    let mirror_topic = fixed.map_or(&selected.mirror_topic, |mirror| &mirror.mirror_topic);
+    let mut warnings = Vec::new();
+    let action = decide(selected, facts, fixed, &mut warnings).unwrap_or_else(|refusal| {
+        TopicAction::Refuse {
+            code: refusal.code,
+            message: refusal.message,
+        }
+    });
+    TopicPlan {
+        topic: selected.topic.name.clone(),
+        mirror_topic: mirror_topic.clone(),
+        partitions: selected.topic.partitions,
+        reason: selected.reason.clone(),
+        action,
+        warnings,
+        backlog_records: None,
+    }
+}
+
+/// Topics without an id are known by their name.
+fn fixed_mirror<'a>(selected: &Selected, fixed: &'a [FixedMirror]) -> Option<&'a FixedMirror> {
+    fixed.iter().find(|mirror| {
+        if selected.topic.id.is_nil() {
+            mirror.topic == selected.topic.name
+        } else {
+            mirror.topic_id == selected.topic.id
+        }
+    })
+}
+
+fn decide(
+    selected: &Selected,
+    facts: &Facts,
+    fixed: Option<&FixedMirror>,
+    warnings: &mut Vec<String>,
+) -> Result<TopicAction, Refusal> {
+    if let Some(refusal) = &selected.refusal
+        && fixed.is_none()
+    {
+        return Err(refusal.clone());
+    }
+    match fixed {
+        Some(mirror) => keep(selected, mirror, facts, warnings),
+        None => take_up(selected, facts, warnings),
+    }
+}
+
+/// The link has this mirror already.
+fn keep(
+    selected: &Selected,
+    fixed: &FixedMirror,
+    facts: &Facts,
+    warnings: &mut Vec<String>,
+) -> Result<TopicAction, Refusal> {
+    let name = &fixed.mirror_topic;
+    if *name != selected.mirror_topic {
+        warnings.push(format!(
+            "Keeps its name `{name}`: the rename would now give `{}`, for new topics only.",
+            selected.mirror_topic
+        ));
+    }
+    match (facts.destination.topics.get(name), fixed.mirror_id) {
+        (None, Some(_)) => Err(Refusal::new(
+            "destination.topic_deleted",
+            format!(
+                "`{name}` was deleted at the destination: choose to mirror anew or to go on from the position."
+            ),
+        )),
+        (None, None) => create(selected, facts, warnings),
+        (Some(topic), Some(id)) if topic.id != id && !id.is_nil() && !topic.id.is_nil() => {
+            Err(Refusal::new(
+                "destination.topic_recreated",
+                format!(
+                    "`{name}` was deleted and made again at the destination: choose to mirror anew or to go on from the position."
+                ),
+            ))
+        }
+        (Some(topic), _) => fit_partitions(selected, topic, TopicAction::Keep, facts, warnings),
+    }
+}
+
+/// The link meets this topic for the first time.
+fn take_up(
+    selected: &Selected,
+    facts: &Facts,
+    warnings: &mut Vec<String>,
+) -> Result<TopicAction, Refusal> {
+    let name = &selected.topic.name;
+    if facts.fixed.iter().any(|mirror| mirror.topic == *name) {
+        return Err(Refusal::new(
+            "source.topic_recreated",
+            format!(
+                "`{name}` was deleted and made again at the source: choose to append to its mirror, or stop."
+            ),
+        ));
+    }
+    let mirror = &selected.mirror_topic;
+    let Some(existing) = facts.destination.topics.get(mirror) else {
+        if facts.spec.create {
+            return create(selected, facts, warnings);
+        }
+        return Err(Refusal::new(
+            "topic.missing",
+            format!(
+                "`{mirror}` does not exist at the destination and `create` is off: make it there, or set `create`."
+            ),
+        ));
+    };
+    if existing.has_records {
+        if !facts.spec.append_to.contains(mirror) {
+            return Err(Refusal::new(
+                "topic.has_records",
+                format!(
+                    "`{mirror}` exists at the destination and holds records: add it to `append_to`, rename, or delete it there."
+                ),
+            ));
+        }
+        warnings.push(format!(
+            "`{mirror}` holds records already: copies are appended behind them."
+        ));
+    }
+    fit_partitions(selected, existing, TopicAction::Adopt, facts, warnings)
+}
+
+/// A record keeps its partition number, so the mirror needs as many partitions as the source.
+fn fit_partitions(
+    selected: &Selected,
+    existing: &DestinationTopic,
+    action: TopicAction,
+    facts: &Facts,
+    warnings: &mut Vec<String>,
+) -> Result<TopicAction, Refusal> {
+    let (ours, theirs) = (existing.partitions, selected.topic.partitions);
+    warnings.extend(judge_existing(&existing.configs, &selected.topic.configs));
+    warnings.extend(judge_source(selected));
+    warnings.extend(durability::judge(
+        Side::Mirror,
+        Some(existing.replication_factor),
+        |property| {
+            existing
+                .configs
+                .get(property)
+                .map(|value| value.value.as_str())
+        },
+    ));
+    if ours > theirs {
+        warnings.push(format!(
+            "The mirror has {ours} partitions, the source {theirs}: the others stay empty, and after a switch producers place keys differently."
+        ));
+        return Ok(action);
+    }
+    if ours == theirs {
+        return Ok(action);
+    }
+    if facts.spec.grow {
+        return Ok(TopicAction::Grow {
+            from: ours,
+            to: theirs,
+        });
+    }
+    Err(Refusal::new(
+        "topic.fewer_partitions",
+        format!(
+            "The mirror has {ours} partitions, the source {theirs}, and `grow` is off: add partitions, or set `grow`."
+        ),
+    ))
+}
+
+fn create(
+    selected: &Selected,
+    facts: &Facts,
+    warnings: &mut Vec<String>,
+) -> Result<TopicAction, Refusal> {
+    let topic = &selected.topic;
+    let mut configs = mirror_configs(&topic.configs, &facts.spec.configs, &facts.destination);
+    let replicas = replicas::decide(topic, &facts.spec, &facts.destination, &mut configs.set)?;
+    warnings.extend(judge_source(selected));
+    warnings.extend(durability::judge(
+        Side::Mirror,
+        replicas.effective,
+        |property| {
+            configs
+                .set
+                .get(property)
+                .map(String::as_str)
+                .or(facts.destination.default_of(property))
+        },
+    ));
+    warnings.extend(replicas.warnings);
+    warnings.extend(configs.warnings);
+    Ok(TopicAction::Create {
+        partitions: topic.partitions,
+        replication_factor: replicas.requested,
+        configs: configs.set.into_iter().collect(),
+    })
+}
+
+fn judge_source(selected: &Selected) -> Vec<String> {
+    let topic = &selected.topic;
+    durability::judge(Side::Source, Some(topic.replication_factor), |property| {
+        topic
+            .configs
+            .get(property)
+            .map(|value| value.value.as_str())
+    })
+}
+
+#[cfg(test)]
+mod tests;
