@@ -1,1 +1,14 @@
-//! xtask
+//! Development commands of Causeway and the bench for its tests: real Kafka clusters that start in seconds, a TCP
+//! fault proxy, an independent Kafka client and the referee that compares two clusters record by record.
+//!
+//! Nothing here uses code of the product, so that it can witness against it.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod admin;
+pub mod client;
+pub mod cluster;
+pub mod process;
+pub mod proxy;
+pub mod referee;
+pub mod setup;
