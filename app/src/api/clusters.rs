@@ -1,0 +1,148 @@
+//! Clusters: connect, list, change, disconnect, test.
+
+use model::{
+    cluster::{ClusterSpec, ClusterView, Ladder},
+    problem::{FieldError, Problem},
+};
+use store::{Cluster, Expect, PageQuery};
+
+use super::{List, check_page};
+use crate::{
+    Context,
+    access::{Action, Actor, Resource, authorize},
+    problems::{self, from_store},
+};
+
+/// Stores a new cluster.
+pub async fn create(
+    context: &Context,
+    actor: &Actor,
+    spec: &ClusterSpec,
+) -> Result<ClusterView, Problem> {
+    authorize(actor, Action::Create, Resource::Clusters)?;
+    problems::check(faults(spec, None))?;
+    let cluster = context
+        .store
+        .create_cluster(spec, context.by(actor))
+        .await
+        .map_err(from_store)?;
+    context.engine.wake();
+    Ok(cluster.view())
+}
+
+/// Returns one page of all clusters, by name.
+pub async fn list(
+    context: &Context,
+    actor: &Actor,
+    page: &PageQuery,
+) -> Result<List<ClusterView>, Problem> {
+    authorize(actor, Action::Read, Resource::Clusters)?;
+    check_page(page)?;
+    let page = context.store.clusters(page).await.map_err(from_store)?;
+    Ok(List::of(page, |cluster| cluster.view()))
+}
+
+/// Returns one cluster.
+pub async fn get(context: &Context, actor: &Actor, name: &str) -> Result<ClusterView, Problem> {
+    authorize(actor, Action::Read, Resource::Cluster(name))?;
+    Ok(context
+        .store
+        .cluster(name)
+        .await
+        .map_err(from_store)?
+        .view())
+}
+
+/// Changes a cluster that is at revision `revision`. A sign-in without password keeps the stored one.
+pub async fn change(
+    context: &Context,
+    actor: &Actor,
+    name: &str,
+    revision: i64,
+    spec: &ClusterSpec,
+) -> Result<ClusterView, Problem> {
+    authorize(actor, Action::Change, Resource::Cluster(name))?;
+    let before = context.store.cluster(name).await.map_err(from_store)?;
+    problems::check(faults(spec, Some(&before)))?;
+    let expect = Expect::Revision(revision);
+    let changed = context
+        .store
+        .update_cluster(name, spec, expect, context.by(actor))
+        .await;
+    let after = changed.map_err(from_store)?;
+    context.engine.wake();
+    Ok(after.view())
+}
+
+/// Deletes a cluster that no link uses.
+pub async fn delete(
+    context: &Context,
+    actor: &Actor,
+    name: &str,
+    revision: i64,
+) -> Result<(), Problem> {
+    authorize(actor, Action::Delete, Resource::Cluster(name))?;
+    let expect = Expect::Revision(revision);
+    context
+        .store
+        .delete_cluster(name, expect, context.by(actor))
+        .await
+        .map_err(from_store)?;
+    context.engine.wake();
+    Ok(())
+}
+
+/// Climbs the connection ladder of a stored cluster and notes the cluster id that it finds.
+pub async fn test(context: &Context, actor: &Actor, name: &str) -> Result<Ladder, Problem> {
+    authorize(actor, Action::Test, Resource::Cluster(name))?;
+    let cluster = context.store.cluster(name).await.map_err(from_store)?;
+    let ladder = context.engine.probe(cluster.spec).await;
+    if let Some(id) = &ladder.cluster_id {
+        note_cluster_id(context, actor, name, id).await?;
+    }
+    Ok(ladder)
+}
+
+/// Climbs the connection ladder of a cluster that is not stored; the password must be stated.
+pub async fn test_unsaved(
+    context: &Context,
+    actor: &Actor,
+    spec: ClusterSpec,
+) -> Result<Ladder, Problem> {
+    authorize(actor, Action::Test, Resource::Clusters)?;
+    problems::check(faults(&spec, None))?;
+    Ok(context.engine.probe(spec).await)
+}
+
+/// Notes Kafka's own id of a cluster. Collisions and cycles are found by it.
+pub(super) async fn note_cluster_id(
+    context: &Context,
+    actor: &Actor,
+    name: &str,
+    cluster_id: &str,
+) -> Result<(), Problem> {
+    let noted = context
+        .store
+        .set_cluster_id(name, cluster_id, context.by(actor))
+        .await;
+    noted.map(|_| ()).map_err(from_store)
+}
+
+fn faults(spec: &ClusterSpec, before: Option<&Cluster>) -> Vec<FieldError> {
+    let mut faults: Vec<FieldError> = Vec::new();
+    let stored = before.and_then(|cluster| cluster.spec.sasl.as_ref());
+    let has_stored = stored.is_some_and(|sasl| sasl.password.is_some());
+    if spec
+        .sasl
+        .as_ref()
+        .is_some_and(|sasl| sasl.password.is_none())
+        && !has_stored
+    {
+        let message = "A password is needed.".to_owned();
+        faults.push(FieldError {
+            field: "sasl.password".to_owned(),
+            message,
+        });
+    }
+    faults
+}

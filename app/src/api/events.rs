@@ -1,0 +1,56 @@
+//! What happened to a link.
+
+use model::problem::Problem;
+use serde::Serialize;
+use store::{Event, PageQuery, Subject};
+
+use super::{List, check_page, links::readable};
+use crate::{Context, access::Actor, problems::from_store};
+
+/// An event as it is shown.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EventView {
+    pub id: String,
+    /// Milliseconds since the epoch, UTC.
+    pub at_ms: i64,
+    /// Dotted word such as `link.waiting`.
+    pub kind: String,
+    /// One sentence.
+    pub text: String,
+    /// Who did it; `causeway` for the product itself.
+    pub actor: String,
+    pub before: Option<serde_json::Value>,
+    pub after: Option<serde_json::Value>,
+}
+
+impl From<Event> for EventView {
+    fn from(event: Event) -> Self {
+        Self {
+            id: event.id,
+            at_ms: event.at_ms,
+            kind: event.kind,
+            text: event.text,
+            actor: event.actor,
+            before: event.before,
+            after: event.after,
+        }
+    }
+}
+
+/// Returns one page of a link's events, newest first.
+pub async fn of_link(
+    context: &Context,
+    actor: &Actor,
+    link: &str,
+    page: &PageQuery,
+) -> Result<List<EventView>, Problem> {
+    let link = readable(context, actor, link).await?;
+    check_page(page)?;
+    let subject = Subject::Link(link.id);
+    let page = context
+        .store
+        .events_of(&subject, page)
+        .await
+        .map_err(from_store)?;
+    Ok(List::of(page, EventView::from))
+}
