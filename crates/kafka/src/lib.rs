@@ -15,6 +15,7 @@ mod sasl;
 mod tls;
 mod wire;
 pub mod produce;
+pub mod fetch;
 
 pub use address::{Address, AddressError};
 pub use connection::{Connection, Gate, Purpose, Reply, ReplyFrame, Settings, Timeouts};
