@@ -10,7 +10,7 @@ use std::{
 };
 
 use sqlx::{
-    Any, AnyConnection, AnyPool, Executor,
+    Any, AnyConnection, AnyPool, Connection, Executor,
     any::{AnyConnectOptions, AnyPoolOptions, install_default_drivers},
 };
 
@@ -86,23 +86,22 @@ impl Store {
             .max_connections(if dialect == Dialect::Sqlite { 4 } else { 10 })
             .acquire_timeout(TIMEOUT)
             .after_connect(move |connection, _| Box::pin(settle(connection, dialect)))
-            .connect_lazy_with(options);
+            .connect_lazy_with(options.clone());
         let store = Self {
             pool,
             key: Arc::new(key),
             dialect,
             file,
         };
-        store
-            .within(migrate::run(&store))
-            .await
-            .map_err(|error| match error {
-                StoreError::Unavailable(reason) => {
-                    StoreError::Unavailable(format!("{reason} (`{url}`)"))
-                }
-                other => other,
-            })?;
-        store.within(clusters::check_key(&store)).await?;
+        let prepared = store.within(async {
+            probe(&options, dialect).await?;
+            migrate::run(&store).await?;
+            clusters::check_key(&store).await
+        });
+        prepared.await.map_err(|error| match error {
+            StoreError::Unavailable(why) => StoreError::Unavailable(format!("{why} (`{url}`)")),
+            other => other,
+        })?;
         Ok(store)
     }
 
@@ -225,6 +224,13 @@ fn parse(url: &str) -> Result<AnyConnectOptions, StoreError> {
     Ok(url.parse::<AnyConnectOptions>()?)
 }
 
+/// Connects once without the pool, which would hide the reason of a failure behind its own retries.
+async fn probe(options: &AnyConnectOptions, dialect: Dialect) -> Result<(), StoreError> {
+    let mut connection = AnyConnection::connect_with(options).await?;
+    settle(&mut connection, dialect).await?;
+    Ok(connection.close().await?)
+}
+
 /// Sets up a new connection.
 async fn settle(connection: &mut AnyConnection, dialect: Dialect) -> Result<(), sqlx::Error> {
     let statements: &[&'static str] = match dialect {
@@ -245,3 +251,6 @@ async fn settle(connection: &mut AnyConnection, dialect: Dialect) -> Result<(), 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

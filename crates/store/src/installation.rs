@@ -26,3 +26,6 @@ impl Store {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,3 +32,6 @@ pub(crate) async fn read(transaction: &mut Transaction) -> Result<i64, StoreErro
         .await?;
     Ok(row.try_get("revision")?)
 }
+
+#[cfg(test)]
+mod tests;
