@@ -109,7 +109,9 @@ pub struct Ladder {
 impl Ladder {
     /// Says whether no rung failed.
     pub fn passed(&self) -> bool {
-        self.rungs.iter().all(|r| matches!(r.state, RungState::Passed | RungState::Warning))
+        self.rungs
+            .iter()
+            .all(|r| matches!(r.state, RungState::Passed | RungState::Warning))
     }
 }
 

@@ -61,7 +61,9 @@ impl FindingKind {
     /// Returns what may be chosen while a partition is held by a finding of this kind.
     pub fn choices(self) -> &'static [Choice] {
         match self {
-            Self::Loss | Self::Divergence | Self::Duplicate | Self::ForeignWrite => &[Choice::Continue],
+            Self::Loss | Self::Divergence | Self::Duplicate | Self::ForeignWrite => {
+                &[Choice::Continue]
+            }
             Self::SourceRecreated => &[Choice::Append],
             Self::DestinationChanged => &[Choice::MirrorAnew, Choice::GoOn],
             Self::Refused => &[Choice::Retry, Choice::Skip],
@@ -100,5 +102,9 @@ pub enum FindingState {
     /// The partition is held until somebody chooses.
     Held,
     /// Somebody chose.
-    Decided { choice: Choice, by: String, at_ms: i64 },
+    Decided {
+        choice: Choice,
+        by: String,
+        at_ms: i64,
+    },
 }

@@ -3,14 +3,30 @@
 //! Invariants: no clock, randomness, environment, IO or async here; time and ids arrive as arguments. A value of a
 //! validated type (`Name`, `ClusterSpec` after [`ClusterSpec::check`], …) is legal wherever it is met.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod cluster;
+#[cfg(feature = "pattern")]
+pub mod cycle;
+pub mod endpoint;
 pub mod finding;
 pub mod link;
 pub mod name;
+pub mod nearest;
+#[cfg(feature = "pattern")]
+pub mod pattern;
 pub mod plan;
+#[cfg(feature = "pattern")]
+pub mod preview;
 pub mod problem;
+pub mod rename;
 pub mod secret;
+pub mod selection;
+pub mod slot;
 pub mod status;
+pub mod topic_name;
+
+mod text;
 
 pub use name::Name;
 pub use secret::Secret;

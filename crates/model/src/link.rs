@@ -63,7 +63,7 @@ fn default_slots() -> u32 {
 }
 
 /// Which source topics a link copies: rows add up, exclusion wins.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TopicSelection {
     #[serde(default)]
@@ -76,6 +76,17 @@ pub struct TopicSelection {
     /// Take topics that appear after the start; `false` freezes the plan's set.
     #[serde(default = "yes")]
     pub new_topics: bool,
+}
+
+impl Default for TopicSelection {
+    fn default() -> Self {
+        Self {
+            include: Vec::new(),
+            exclude: Vec::new(),
+            internal: false,
+            new_topics: true,
+        }
+    }
 }
 
 /// One include or exclude row.

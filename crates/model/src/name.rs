@@ -42,7 +42,10 @@ impl TryFrom<String> for Name {
         }
         let illegal = |c: &char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-');
         if let Some((index, found)) = text.chars().enumerate().find(|(_, c)| illegal(c)) {
-            return Err(NameError::Character { position: index + 1, found });
+            return Err(NameError::Character {
+                position: index + 1,
+                found,
+            });
         }
         if text == "new" {
             return Err(NameError::Reserved);

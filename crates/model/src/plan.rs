@@ -35,7 +35,11 @@ pub struct TopicPlan {
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum TopicAction {
     /// Make the mirror topic.
-    Create { partitions: i32, replication_factor: i16, configs: Vec<(String, String)> },
+    Create {
+        partitions: i32,
+        replication_factor: i16,
+        configs: Vec<(String, String)>,
+    },
     /// Add partitions to the mirror.
     Grow { from: i32, to: i32 },
     /// An existing topic becomes the mirror.
