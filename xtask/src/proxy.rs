@@ -197,32 +197,53 @@ async fn next_client(listener: Option<&TcpListener>) -> io::Result<TcpStream> {
 }
 
 /// Serves one connection until both directions have ended, a reset is ordered or the proxy is dropped.
-async fn serve(client: TcpStream, mut line: Line) {
+async fn serve(mut client: TcpStream, mut line: Line) {
     line.reset.mark_unchanged();
     line.counters.open.fetch_add(1, Ordering::Relaxed);
-    if let Ok(server) = TcpStream::connect(line.target).await {
-        for side in [&client, &server] {
-            // Failing here would only cost speed, or turn a reset into an ordinary end.
-            let _ = side.set_nodelay(true);
-            let _ = side.set_zero_linger();
+    match TcpStream::connect(line.target).await {
+        Ok(mut server) => {
+            if forward(&mut client, &mut server, &line).await == Ending::Reset {
+                reset(&client);
+                reset(&server);
+            }
         }
-        let (client_in, client_out) = client.into_split();
-        let (server_in, server_out) = server.into_split();
-        let both = async {
-            tokio::join!(
-                pump::run(client_in, server_out, Direction::ToServer, &line),
-                pump::run(server_in, client_out, Direction::ToClient, &line),
-            )
-        };
-        let mut reset = line.reset.clone();
-        tokio::select! {
-            _ = both => {}
-            _ = reset.changed() => {}
-        }
-    } else {
-        let _ = client.set_zero_linger();
+        Err(_) => reset(&client),
     }
     line.counters.open.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// How a proxied connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    ByItself,
+    Reset,
+}
+
+async fn forward(client: &mut TcpStream, server: &mut TcpStream, line: &Line) -> Ending {
+    for side in [&*client, &*server] {
+        // Failing here would only cost speed.
+        let _ = side.set_nodelay(true);
+    }
+    // Borrowed halves: dropping owned ones would end the stream in an orderly way before the reset.
+    let (client_in, client_out) = client.split();
+    let (server_in, server_out) = server.split();
+    let both = async {
+        tokio::join!(
+            pump::run(client_in, server_out, Direction::ToServer, line),
+            pump::run(server_in, client_out, Direction::ToClient, line),
+        )
+    };
+    let mut reset = line.reset.clone();
+    tokio::select! {
+        _ = both => Ending::ByItself,
+        _ = reset.changed() => Ending::Reset,
+    }
+}
+
+/// Makes closing this socket a reset.
+fn reset(side: &TcpStream) {
+    // Fails only on a socket that is already gone.
+    let _ = side.set_zero_linger();
 }
 
 /// The thread on which all proxies of this process work.

@@ -4,7 +4,7 @@ use std::{io, sync::atomic::Ordering, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::tcp::{OwnedReadHalf, OwnedWriteHalf},
+    net::tcp::{ReadHalf, WriteHalf},
     sync::mpsc,
     time::{Instant, sleep, sleep_until},
 };
@@ -19,18 +19,13 @@ struct Chunk {
 
 /// Forwards until the sending side ends or either side breaks. Reading runs ahead of writing, so that a delay does
 /// not limit the rate; the channel between is full after 256 chunks, and then the sender is held back.
-pub(super) async fn run(
-    from: OwnedReadHalf,
-    to: OwnedWriteHalf,
-    direction: Direction,
-    line: &Line,
-) {
+pub(super) async fn run(from: ReadHalf<'_>, to: WriteHalf<'_>, direction: Direction, line: &Line) {
     let (chunks, queue) = mpsc::channel(256);
     // The outcome of either half is the end of a connection, which the other side sees by itself.
     let _ = tokio::join!(read(from, chunks, line), write(queue, to, direction, line));
 }
 
-async fn read(mut from: OwnedReadHalf, chunks: mpsc::Sender<Chunk>, line: &Line) -> io::Result<()> {
+async fn read(mut from: ReadHalf<'_>, chunks: mpsc::Sender<Chunk>, line: &Line) -> io::Result<()> {
     loop {
         let mut bytes = vec![0; 64 * 1024];
         let count = from.read(&mut bytes).await?;
@@ -57,7 +52,7 @@ async fn read(mut from: OwnedReadHalf, chunks: mpsc::Sender<Chunk>, line: &Line)
 
 async fn write(
     mut queue: mpsc::Receiver<Chunk>,
-    mut to: OwnedWriteHalf,
+    mut to: WriteHalf<'_>,
     direction: Direction,
     line: &Line,
 ) -> io::Result<()> {
@@ -89,7 +84,7 @@ async fn write(
 }
 
 /// Writes in twentieths of a second's share.
-async fn slowly(to: &mut OwnedWriteHalf, bytes: &[u8], per_second: u64) -> io::Result<()> {
+async fn slowly(to: &mut WriteHalf<'_>, bytes: &[u8], per_second: u64) -> io::Result<()> {
     let share = usize::try_from(per_second / 20)
         .unwrap_or(usize::MAX)
         .max(1);
