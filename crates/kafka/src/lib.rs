@@ -1,14 +1,17 @@
 //! crates/kafka
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-mod address;
 pub mod aborted;
+pub mod address;
+pub mod admin;
+pub mod backoff;
 pub mod batch;
 pub mod build;
+pub mod client;
 pub mod compression;
-mod connection;
+pub mod connection;
 mod crc;
-mod error;
+pub mod error;
 pub mod patch;
 pub mod records;
 mod sasl;
@@ -18,5 +21,6 @@ pub mod produce;
 pub mod fetch;
 
 pub use address::{Address, AddressError};
+pub use client::Client;
 pub use connection::{Connection, Gate, Purpose, Reply, ReplyFrame, Settings, Timeouts};
 pub use error::{AuthFailure, ConnectFailure, Error, ErrorCode, TlsFailure};
