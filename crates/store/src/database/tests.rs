@@ -1,6 +1,9 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use model::{Secret, link::Verb};
+use model::{
+    Secret,
+    link::{LinkSpec, Verb},
+};
 
 use super::*;
 use crate::{
@@ -12,6 +15,8 @@ on_both!(
     opens_again_with_everything_kept,
     another_key_is_refused_at_opening,
     many_writers_lose_no_update,
+    a_call_given_up_leaves_nothing_half_done,
+    a_lock_held_too_long_is_told_and_let_go,
 );
 
 async fn opens_again_with_everything_kept(db: &Db) {
@@ -87,6 +92,55 @@ async fn write_five(store: Store, writer: i64) {
             }
         }
     }
+}
+
+/// A browser that goes away drops its call at any await point.
+async fn a_call_given_up_leaves_nothing_half_done(db: &Db) {
+    let store = db.with_clusters().await;
+    store
+        .create_link(&link_spec("east-west"), ANN)
+        .await
+        .unwrap();
+    let before = store.wake_revision().await.unwrap();
+    for n in 0..100_u64 {
+        let mut spec = link_spec("east-west");
+        spec.title = n.to_string();
+        let call = store.update_link("east-west", &spec, Expect::Any, ANN);
+        let _ = tokio::time::timeout(Duration::from_micros(50 * n), call).await;
+    }
+    let changed = LinkSpec {
+        title: "last".to_owned(),
+        ..link_spec("east-west")
+    };
+    let link = store
+        .update_link("east-west", &changed, Expect::Any, ANN)
+        .await
+        .unwrap();
+    let events = store.events(&PageQuery::first(1_000)).await.unwrap();
+    let told = events
+        .items
+        .iter()
+        .filter(|event| event.kind == "link.changed")
+        .count();
+    assert_eq!(link.revision, 1 + i64::try_from(told).unwrap());
+    assert_eq!(
+        store.wake_revision().await.unwrap() - before,
+        link.revision - 1
+    );
+}
+
+async fn a_lock_held_too_long_is_told_and_let_go(db: &Db) {
+    let (store, other) = (db.with_clusters().await, db.open().await);
+    let held = other.change().await.unwrap();
+    let error = store.create_link(&link_spec("a"), ANN).await.unwrap_err();
+    assert!(
+        matches!(error, StoreError::Unavailable(_)) && error.is_transient(),
+        "{error}"
+    );
+    // Readers are not held up.
+    store.cluster("east").await.unwrap();
+    drop(held);
+    store.create_link(&link_spec("a"), ANN).await.unwrap();
 }
 
 fn sqlite_path(db: &Db) -> &Path {
@@ -194,6 +248,19 @@ async fn a_server_that_is_away_is_named_without_its_password() {
     assert!(
         words.contains("postgres://localhost/db") && !words.contains("hunter2"),
         "{words}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_given_up() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://ann@{}/db", listener.local_addr().unwrap());
+    let error = Store::open(&url.parse().unwrap(), key(1))
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("no answer within 5 s"),
+        "{error}"
     );
 }
 
