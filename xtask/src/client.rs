@@ -59,6 +59,7 @@ pub struct RawRecord {
 /// One record to write.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewRecord {
+    /// -1 leaves the choice to the writer's partitioner.
     pub partition: i32,
     /// Milliseconds since the epoch; `None` is now.
     pub timestamp: Option<i64>,

@@ -6,8 +6,10 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod admin;
+pub mod causeway;
 pub mod client;
 pub mod cluster;
+pub mod demo;
 pub mod process;
 pub mod proxy;
 pub mod referee;

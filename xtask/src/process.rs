@@ -5,6 +5,7 @@
 
 use std::{
     io,
+    os::unix::process::CommandExt as _,
     process::{Child, Command},
     sync::{OnceLock, mpsc},
     time::{Duration, Instant},
@@ -42,6 +43,8 @@ impl Signal {
 pub fn bound_command(program: &str) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", program]);
+    // A group of its own: Ctrl-C reaches us alone, and we end the children in order.
+    command.process_group(0);
     command
 }
 

@@ -56,7 +56,9 @@ fn three_brokers_survive_the_loss_and_return_of_one() {
 fn records_come_back_as_they_were_written() {
     let cluster = KafkaCluster::start(ClusterOptions::new("raw")).unwrap();
     let admin = Admin::new(&cluster.bootstrap()).unwrap();
-    admin.create_topic("raw", 2, &[("retention.ms", "-1")]).unwrap();
+    admin
+        .create_topic("raw", 2, &[("retention.ms", "-1")])
+        .unwrap();
     let odd = NewRecord {
         partition: 1,
         timestamp: Some(1_700_000_000_123),
