@@ -132,16 +132,25 @@ async fn ask_leader<Q: LeaderRequest>(
     broker: i32,
     topics: &ByTopic,
 ) -> PerPartition<Q::Answer> {
-    let asked = topics.iter().flat_map(|(topic, led)| {
-        led.iter()
-            .map(move |led| TopicPartition::new(topic, led.partition))
-    });
+    // A list, not a lazy iterator: held across the call, its closures would keep every caller from being spawned.
+    let mut asked = Vec::new();
+    for (topic, led) in topics {
+        asked.extend(
+            led.iter()
+                .map(|led| TopicPartition::new(topic, led.partition)),
+        );
+    }
     let response = match client
         .ask_broker(broker, &question.request(topics), Q::VERSIONS)
         .await
     {
         Ok(response) => response,
-        Err(error) => return asked.map(|at| (at, Err(error.clone()))).collect(),
+        Err(error) => {
+            return asked
+                .into_iter()
+                .map(|at| (at, Err(error.clone())))
+                .collect();
+        }
     };
     let what =
         |at: &TopicPartition| format!("{} of `{}`, partition {}", Q::WHAT, at.topic, at.partition);
@@ -149,7 +158,7 @@ async fn ask_leader<Q: LeaderRequest>(
         let error = Error::broker(ErrorCode::UNKNOWN_SERVER_ERROR, what(&at));
         (at, Err(error))
     };
-    let mut answers: PerPartition<Q::Answer> = asked.map(unanswered).collect();
+    let mut answers: PerPartition<Q::Answer> = asked.into_iter().map(unanswered).collect();
     for PartitionAnswer { at, result } in question.read(response) {
         let result = result.map_err(|code| Error::broker(code, what(&at)));
         answers.entry(at).and_modify(|answer| *answer = result);

@@ -61,10 +61,11 @@ fn decide(
     fixed: Option<&FixedMirror>,
     warnings: &mut Vec<String>,
 ) -> Result<TopicAction, Refusal> {
-    if let Some(refusal) = &selected.refusal
-        && fixed.is_none()
-    {
-        return Err(refusal.clone());
+    match (&selected.refusal, fixed) {
+        (Some(refusal), None) => return Err(refusal.clone()),
+        // What stands is not taken away by a newcomer; the newcomer is refused.
+        (Some(refusal), Some(_)) => warnings.push(refusal.message.clone()),
+        (None, _) => {}
     }
     match fixed {
         Some(mirror) => keep(selected, mirror, facts, warnings),
