@@ -1,10 +1,11 @@
 //! The words and rules of Causeway, shared by browser, server and engine.
 //!
 //! Invariants: no clock, randomness, environment, IO or async here; time and ids arrive as arguments. A value of a
-//! validated type (`Name`, `ClusterSpec` after [`ClusterSpec::check`], …) is legal wherever it is met.
+//! validated type (`Name`, `ClusterSpec` after [`cluster::ClusterSpec::check`], …) is legal wherever it is met.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod check;
 pub mod cluster;
 #[cfg(feature = "pattern")]
 pub mod cycle;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::shown;
+
 /// A cluster's or link's name: 1 to 100 characters of `[a-z0-9-]`; `new` is reserved (URLs use it).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -16,7 +18,7 @@ pub enum NameError {
     Empty,
     #[error("a name has at most 100 characters, this one has {0}")]
     TooLong(usize),
-    #[error("character {position} (`{found}`) is not one of a-z, 0-9 and `-`")]
+    #[error("character {position} (`{}`) is not one of a-z, 0-9 and `-`", shown(.found.encode_utf8(&mut [0; 4])))]
     Character { position: usize, found: char },
     #[error("`new` is reserved, take another name")]
     Reserved,
@@ -71,5 +73,38 @@ impl From<Name> for String {
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_lower_case_letters_digits_and_dashes() {
+        for text in ["a", "0", "-", "east-west-2", &"x".repeat(100), "news"] {
+            assert_eq!(text.parse::<Name>().unwrap().as_str(), text);
+        }
+    }
+
+    #[test]
+    fn says_why_a_text_is_no_name() {
+        let cases = [
+            ("", "a name is needed"),
+            ("new", "`new` is reserved, take another name"),
+            ("East", "character 1 (`E`) is not one of a-z, 0-9 and `-`"),
+            (
+                "a\u{202e}",
+                "character 2 (`\\u{202e}`) is not one of a-z, 0-9 and `-`",
+            ),
+            ("../x", "character 1 (`.`) is not one of a-z, 0-9 and `-`"),
+        ];
+        for (text, message) in cases {
+            assert_eq!(text.parse::<Name>().unwrap_err().to_string(), message);
+        }
+        assert_eq!(
+            "x".repeat(101).parse::<Name>(),
+            Err(NameError::TooLong(101))
+        );
     }
 }

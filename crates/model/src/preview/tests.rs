@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::link::{LinkSpec, Rename, RenameRule, Row, RowKind};
 
@@ -335,4 +337,25 @@ fn looks_at_ten_thousand_colliding_topics_once_each() {
         .collect();
     let preview = preview(&facts(&link, &topics));
     assert_eq!(preview.counts.refused, 10_000);
+}
+
+proptest! {
+    /// Whatever is renamed to whatever, no two topics that would be copied share a mirror as brokers compare names.
+    #[test]
+    fn never_lets_two_topics_share_a_mirror(
+        pairs in prop::collection::btree_map("[a-d]", "[ab][._]?[ab]?", 0..4),
+        there in prop::collection::vec("[ab][._]?[ab]?", 0..3),
+    ) {
+        let link = everything(Rename { map: pairs, ..Rename::default() });
+        let topics = topics(&["a", "b", "c", "d", "a.b", "a_b"]);
+        let there: Vec<_> = there.iter().map(|name| existing(name, Some(false))).collect();
+        let preview = preview(&Facts { destination_topics: &there, ..facts(&link, &topics) });
+        let mut folded = HashSet::new();
+        for line in preview.topics {
+            if !matches!(line.verdict, Verdict::Refused(_)) {
+                let mirror = line.mirror_topic.unwrap();
+                prop_assert!(folded.insert(mirror.replace('.', "_")), "{mirror} twice");
+            }
+        }
+    }
 }
