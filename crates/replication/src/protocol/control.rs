@@ -82,8 +82,15 @@ pub struct Claim {
     #[serde(default)]
     pub generation: u32,
     pub epoch: i16,
+    /// Longest time that a request of this owner, or of an unreleased one before, may be on its way.
+    #[serde(default = "default_produce_timeout_ms")]
+    pub produce_timeout_ms: i64,
     /// The owner left, and no request of it or of anyone before it can still be on its way.
     pub released: bool,
+}
+
+fn default_produce_timeout_ms() -> i64 {
+    10_000
 }
 
 /// `home/<topic id>/<partition>` in partition 0: the slot where it differs from the formula.

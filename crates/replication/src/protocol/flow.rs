@@ -1,17 +1,23 @@
 //! Sending one partition (EXACTLY_ONCE 4): what goes out next, and what replies mean. Synchronous and free of IO.
+//!
+//! Invariants: the position covers acknowledged records only; requests are answered in the order they were sent; after
+//! anything but a plain acknowledgement nothing is sent any more; nothing is in flight while a store is required; a batch
+//! that the broker's producer state would not check, or might stop checking, is alone in flight.
 
-use super::{offset_map::Segment, position::Position, takeover::Resumed};
+use std::collections::VecDeque;
+
+use super::{offset_map::Segment, position::Position, sequence, takeover::Resumed};
 
 /// A batch for the destination; the payload's header is patched when it is sent.
 #[derive(Clone, Debug)]
 pub struct Outgoing<B> {
     /// First source offset it stands for; equals [`Flow::fetch_offset`].
     pub source_from: i64,
-    /// Source offset after it, known gaps behind it included.
+    /// Source offset after it; known gaps behind it may be included if they are of the same leader epoch.
     pub source_to: i64,
     pub leader_epoch: i32,
     /// Source offset and length of each run of records without holes; their sum is the batch's record count.
-    pub runs: Vec<(i64, i64)>,
+    pub runs: Runs,
     /// Whether every offset of it is a record, a marker or aborted: no hole made by compaction.
     pub explained: bool,
     /// Timestamp of its first record, -1 where unknown.
@@ -20,6 +26,48 @@ pub struct Outgoing<B> {
     /// Near the destination's size limit, or sent again after a refusal: goes alone.
     pub alone: bool,
     pub payload: B,
+}
+
+/// Where the records of a batch lie at the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Runs {
+    /// This many from this offset on, without holes.
+    Dense(i64, i64),
+    /// Offset and length of each run.
+    Sparse(Vec<(i64, i64)>),
+}
+
+impl Runs {
+    fn as_slice(&self) -> Slice<'_> {
+        match self {
+            Self::Dense(from, length) => Slice::One([(*from, *length)]),
+            Self::Sparse(runs) => Slice::Many(runs),
+        }
+    }
+
+    /// Returns the number of records.
+    pub fn records(&self) -> i64 {
+        match self {
+            Self::Dense(_, length) => *length,
+            Self::Sparse(runs) => runs.iter().map(|run| run.1).sum(),
+        }
+    }
+}
+
+enum Slice<'a> {
+    One([(i64, i64); 1]),
+    Many(&'a [(i64, i64)]),
+}
+
+impl std::ops::Deref for Slice<'_> {
+    type Target = [(i64, i64)];
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::One(one) => one,
+            Self::Many(many) => many,
+        }
+    }
 }
 
 /// A batch to send now.
@@ -56,9 +104,9 @@ pub enum Blocked {
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next<B> {
-    /// Send this now; whoever cannot must report `failed`.
+    /// Send this now; whoever cannot must report [`Flow::failed`].
     Send(Order<B>),
-    /// Store [`Flow::position`] and call [`Flow::stored`] first.
+    /// Store [`Flow::position`] and call [`Flow::stored`] first; then ask again.
     StoreFirst,
     Blocked(Blocked),
     /// Nothing waits.
@@ -76,7 +124,7 @@ pub enum Verdict {
     TakeOver,
     /// A newer epoch of our data stands in the log: stop the slot.
     Fenced,
-    /// The destination does not take this batch (error code): take over, send it in smaller pieces, finally hold or skip the record.
+    /// The destination does not take this batch: take over, send it in smaller pieces, finally hold or skip the record.
     Refused { code: i16, source_from: i64, source_to: i64 },
 }
 
@@ -89,56 +137,297 @@ pub enum Failed {
     NoReply,
 }
 
+/// INVALID_PRODUCER_EPOCH and PRODUCER_FENCED.
+const FENCED: [i16; 2] = [47, 90];
+/// MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, INVALID_TIMESTAMP, UNSUPPORTED_COMPRESSION_TYPE, INVALID_RECORD. The shell
+/// adds 2 (CORRUPT_MESSAGE) when it came three times for one batch.
+const REFUSED: [i16; 5] = [10, 18, 32, 76, 87];
+
+#[derive(Debug)]
+enum Item<B> {
+    Batch(Outgoing<B>),
+    /// No record up to this offset.
+    Gap { to: i64, leader_epoch: i32 },
+}
+
+#[derive(Debug)]
+struct Sent {
+    expected_base: i64,
+    source_from: i64,
+    source_to: i64,
+    runs: Runs,
+    max_timestamp_ms: i64,
+    sent_at_ms: i64,
+}
+
 /// Steady state of one partition.
 #[derive(Debug)]
 pub struct Flow<B> {
     position: Position,
-    pending: std::collections::VecDeque<Outgoing<B>>,
+    fetch_offset: i64,
+    fetch_epoch: i32,
+    /// Whether a hole without explanation lies before the next batch.
+    hole_ahead: bool,
+    pending: VecDeque<(Item<B>, bool)>,
+    in_flight: VecDeque<Sent>,
+    /// Sequence and destination offset behind everything in flight.
+    next_sequence: i32,
+    next_destination: i64,
+    /// Timestamp of the last batch that the broker is known to remember of us.
+    guard_timestamp_ms: Option<i64>,
+    guard_ms: i64,
+    quiet_at_ms: i64,
+    waited_for_quiet: bool,
+    /// Nothing was acknowledged yet since the take-over.
+    first: bool,
+    must_store: bool,
+    /// Source leader epoch of the stored position: batches of no other one may be sent.
+    stored_leader_epoch: i32,
+    dirty: bool,
+    halted: bool,
+    /// When the newest request that got no reply was sent.
+    unanswered_ms: Option<i64>,
+    segments: Vec<Segment>,
 }
 
 impl<B> Flow<B> {
-    /// Begins where a take-over ended.
+    /// Begins where a take-over ended. `quiet_at_ms` and `guard_ms` are those of its `Case`.
     pub fn new(resumed: &Resumed, quiet_at_ms: i64, guard_ms: i64) -> Self {
-        let _ = (quiet_at_ms, guard_ms);
-        Self { position: resumed.position.clone(), pending: std::collections::VecDeque::new() }
+        let position = resumed.position.clone();
+        Self {
+            fetch_offset: position.source_next,
+            fetch_epoch: position.source_leader_epoch,
+            hole_ahead: false,
+            pending: VecDeque::new(),
+            in_flight: VecDeque::new(),
+            next_sequence: position.next_sequence,
+            next_destination: position.destination_end,
+            guard_timestamp_ms: resumed.guard_timestamp_ms,
+            guard_ms,
+            quiet_at_ms,
+            waited_for_quiet: false,
+            first: true,
+            must_store: resumed.must_store,
+            stored_leader_epoch: position.source_leader_epoch,
+            dirty: true,
+            halted: false,
+            unanswered_ms: None,
+            segments: Vec::new(),
+            position,
+        }
     }
 
     /// Returns the source offset to fetch next.
     pub fn fetch_offset(&self) -> i64 {
-        self.position.source_next
+        self.fetch_offset
     }
 
     /// Returns the leader epoch of what was fetched last, -1 for none.
     pub fn fetch_epoch(&self) -> i32 {
-        self.position.source_leader_epoch
+        self.fetch_epoch
     }
 
-    /// Takes a fetched batch.
+    /// Takes a fetched batch. Offsets between the fetch offset and its start are a hole (see [`Flow::gap`]).
     pub fn push(&mut self, batch: Outgoing<B>) {
-        self.pending.push_back(batch);
+        let hole = std::mem::take(&mut self.hole_ahead) || batch.source_from > self.fetch_offset;
+        self.fetch_offset = batch.source_to;
+        self.fetch_epoch = batch.leader_epoch;
+        let explained = batch.explained && !hole;
+        self.pending.push_back((Item::Batch(batch), explained));
     }
 
-    /// Notes that no record to copy lies from the fetch offset to `to`; `explained` as in [`Outgoing`].
-    pub fn gap(&mut self, to: i64, explained: bool) {
-        let _ = (to, explained);
+    /// Notes that no record to copy lies from the fetch offset to `to`. Say `explained` only where markers or aborted
+    /// batches fill it; `leader_epoch` is theirs, or that of the batch behind a hole.
+    pub fn gap(&mut self, to: i64, leader_epoch: i32, explained: bool) {
+        if to <= self.fetch_offset {
+            return;
+        }
+        self.fetch_offset = to;
+        self.fetch_epoch = leader_epoch;
+        self.hole_ahead |= !explained;
+        self.pending.push_back((Item::Gap { to, leader_epoch }, explained));
+        self.pass_gaps();
+    }
+
+    /// Moves the position over gaps, now or with the acknowledgement of what is before them.
+    fn pass_gaps(&mut self) {
+        while !self.must_store && !self.halted {
+            let Some(&(Item::Gap { to, leader_epoch }, _)) = self.pending.front() else {
+                return;
+            };
+            match self.in_flight.back_mut() {
+                Some(sent) if leader_epoch == self.position.source_leader_epoch => {
+                    sent.source_to = to;
+                }
+                Some(_) => return,
+                None => {
+                    self.position.source_next = to;
+                    self.position.source_leader_epoch = leader_epoch;
+                    self.dirty = true;
+                }
+            }
+            self.pending.pop_front();
+        }
     }
 
     /// Says what to do next.
     pub fn next(&mut self, now: Now) -> Next<B> {
-        let _ = now;
-        Next::Idle
+        if self.halted {
+            return Next::TakeOver;
+        }
+        if self.must_store {
+            self.adopt_epoch();
+            return Next::StoreFirst;
+        }
+        self.pass_gaps();
+        let Some((Item::Batch(batch), explained)) = self.pending.front() else {
+            return if self.pending.is_empty() { Next::Idle } else { Next::Blocked(Blocked::InFlight) };
+        };
+        if batch.leader_epoch != self.stored_leader_epoch {
+            if !self.in_flight.is_empty() {
+                return Next::Blocked(Blocked::InFlight);
+            }
+            self.adopt_epoch();
+            self.must_store = true;
+            return Next::StoreFirst;
+        }
+        if let Some(blocked) = self.blocked(batch, *explained, now) {
+            self.waited_for_quiet |= matches!(blocked, Blocked::Quiet(_));
+            return Next::Blocked(blocked);
+        }
+        if self.waited_for_quiet {
+            // What arrived while we waited is not known.
+            self.halted = true;
+            return Next::TakeOver;
+        }
+        self.send(now.monotonic_ms)
+    }
+
+    /// Takes over the leader epoch of the first batch that waits, to be stored before it is sent.
+    fn adopt_epoch(&mut self) {
+        if let Some((Item::Batch(batch), _)) = self.pending.front() {
+            self.dirty |= self.position.source_leader_epoch != batch.leader_epoch;
+            self.position.source_leader_epoch = batch.leader_epoch;
+        }
+    }
+
+    fn blocked(&self, batch: &Outgoing<B>, explained: bool, now: Now) -> Option<Blocked> {
+        if !now.lease_fresh {
+            return Some(Blocked::Lease);
+        }
+        let fresh = self.fresh(batch.max_timestamp_ms, now.wall_ms);
+        let guarded = self.guarded(now.wall_ms);
+        if now.monotonic_ms < self.quiet_at_ms {
+            let same_for_all = fresh && explained && self.fresh(batch.first_timestamp_ms, now.wall_ms);
+            if !guarded || !same_for_all {
+                return Some(Blocked::Quiet(self.quiet_at_ms));
+            }
+        }
+        let alone = self.first || batch.alone || !fresh || !guarded;
+        (alone && !self.in_flight.is_empty()).then_some(Blocked::InFlight)
+    }
+
+    fn fresh(&self, timestamp_ms: i64, wall_ms: i64) -> bool {
+        wall_ms - timestamp_ms < self.guard_ms
+    }
+
+    /// Says whether the broker's producer state will check the next append: the last acknowledged batch and all in flight
+    /// are young enough.
+    pub fn guarded(&self, wall_ms: i64) -> bool {
+        self.guard_timestamp_ms.is_some_and(|t| self.fresh(t, wall_ms))
+            && self.in_flight.iter().all(|sent| self.fresh(sent.max_timestamp_ms, wall_ms))
+    }
+
+    fn send(&mut self, sent_at_ms: i64) -> Next<B> {
+        let Some((Item::Batch(batch), _)) = self.pending.pop_front() else {
+            return Next::Idle;
+        };
+        let order = Order {
+            producer_id: self.position.producer_id,
+            epoch: self.position.epoch,
+            base_sequence: self.next_sequence,
+            expected_base: self.next_destination,
+            payload: batch.payload,
+        };
+        let records = batch.runs.records();
+        self.next_sequence = sequence::advance(self.next_sequence, records);
+        self.next_destination += records;
+        self.in_flight.push_back(Sent {
+            expected_base: order.expected_base,
+            source_from: batch.source_from,
+            source_to: batch.source_to,
+            runs: batch.runs,
+            max_timestamp_ms: batch.max_timestamp_ms,
+            sent_at_ms,
+        });
+        Next::Send(order)
     }
 
     /// Judges the acknowledgement of the oldest request in flight.
     pub fn acknowledged(&mut self, base_offset: i64) -> Verdict {
-        let _ = base_offset;
+        let Some(sent) = self.in_flight.pop_front() else {
+            return self.halt();
+        };
+        if self.halted || base_offset != sent.expected_base {
+            return self.halt();
+        }
+        let mut destination_start = base_offset;
+        for &(source_start, length) in sent.runs.as_slice().iter() {
+            self.learn(Segment { source_start, destination_start, length });
+            destination_start += length;
+        }
+        let records = destination_start - base_offset;
+        self.position.advance(sent.source_to, destination_start, records);
+        self.guard_timestamp_ms = Some(sent.max_timestamp_ms);
+        self.first = false;
+        self.dirty = true;
+        self.pass_gaps();
         Verdict::Acknowledged
     }
 
-    /// Judges the failure of the oldest request in flight.
+    fn learn(&mut self, segment: Segment) {
+        match self.segments.last_mut() {
+            Some(last)
+                if last.source_start + last.length == segment.source_start
+                    && last.destination_start + last.length == segment.destination_start =>
+            {
+                last.length += segment.length;
+            }
+            _ => self.segments.push(segment),
+        }
+    }
+
+    /// Judges the failure of the oldest request in flight. Nothing is ever retried blindly: an error that seems definite,
+    /// such as NOT_LEADER_OR_FOLLOWER (6), also answers requests that were appended.
     pub fn failed(&mut self, failed: Failed) -> Verdict {
-        let _ = failed;
+        let Some(sent) = self.in_flight.pop_front() else {
+            return self.halt();
+        };
+        let first_failure = !self.halted;
+        self.halted = true;
+        match failed {
+            Failed::NoReply => {
+                self.unanswered_ms = self.unanswered_ms.max(Some(sent.sent_at_ms));
+                Verdict::TakeOver
+            }
+            Failed::Code(code) if FENCED.contains(&code) => Verdict::Fenced,
+            Failed::Code(code) if first_failure && REFUSED.contains(&code) => {
+                let Sent { source_from, source_to, .. } = sent;
+                Verdict::Refused { code, source_from, source_to }
+            }
+            Failed::Code(_) => Verdict::TakeOver,
+        }
+    }
+
+    fn halt(&mut self) -> Verdict {
+        self.halted = true;
         Verdict::TakeOver
+    }
+
+    /// Ends the flow from outside: the source has lost records above the fetch offset, a leader changed, a connection was
+    /// made anew.
+    pub fn interrupt(&mut self) {
+        self.halted = true;
     }
 
     /// Returns the position: all acknowledged.
@@ -148,32 +437,38 @@ impl<B> Flow<B> {
 
     /// Says whether the position moved since it was stored.
     pub fn dirty(&self) -> bool {
-        false
+        self.dirty
     }
 
     /// Notes that this position was acknowledged by the control topic.
     pub fn stored(&mut self, position: &Position) {
-        let _ = position;
+        self.stored_leader_epoch = position.source_leader_epoch;
+        if self.position.same_place(position) {
+            self.must_store = false;
+            self.dirty = false;
+        }
     }
 
     /// Returns the segments acknowledged since the last call.
     pub fn take_segments(&mut self) -> Vec<Segment> {
-        Vec::new()
+        std::mem::take(&mut self.segments)
     }
 
     /// Returns how many requests are in flight.
     pub fn in_flight(&self) -> usize {
-        0
+        self.in_flight.len()
     }
 
-    /// Says whether the broker's producer state checks the next append.
-    pub fn guarded(&self, wall_ms: i64) -> bool {
-        let _ = wall_ms;
-        false
+    /// Returns how many batches wait to be sent.
+    pub fn pending(&self) -> usize {
+        self.pending.len()
     }
 
-    /// Monotonic time until which requests without a reply may reach the broker, given the produce time-out.
+    /// Monotonic time until which requests may reach the broker that nobody waits for any more: former owners', and ours
+    /// that are in flight or got no reply.
     pub fn quiet_at_ms(&self, produce_timeout_ms: i64) -> i64 {
-        produce_timeout_ms
+        let open = self.in_flight.back().map(|sent| sent.sent_at_ms);
+        let lost = self.unanswered_ms.max(open).map(|sent| sent + produce_timeout_ms);
+        lost.map_or(self.quiet_at_ms, |lost| lost.max(self.quiet_at_ms))
     }
 }

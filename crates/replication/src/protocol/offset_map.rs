@@ -129,6 +129,11 @@ impl OffsetMap {
         dirty
     }
 
+    /// Marks everything as changed: what [`OffsetMap::take_dirty`] returned may not have been stored.
+    pub fn unstored(&mut self) {
+        self.dirty_from = Some(0);
+    }
+
     /// Builds a map from stored chunks in order of their numbers.
     pub fn from_chunks(chunks: impl IntoIterator<Item = Vec<Segment>>) -> Self {
         let mut map = Self::default();

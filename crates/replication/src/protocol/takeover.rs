@@ -1,4 +1,9 @@
 //! Taking over a partition (EXACTLY_ONCE 3): where to go on, proved by both logs.
+//!
+//! Invariants: facts are judged only if neither leader nor log end moved while they were read. Only the *plain*
+//! continuation (guarded, counted exactly, same settings, nothing found) begins before `quiet_at`; everything else is judged
+//! on facts read after it, because a late request could still change them. Whatever is not a continuation by counting or matching begins a
+//! new producer epoch, so that a later request of the old one is refused and never taken for a repetition.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,6 +20,11 @@ use super::{
     ports::{Clock, Destination, PortError, Source},
     position::{Identity, Meaning, Position},
 };
+
+mod facts;
+mod judge;
+#[cfg(test)]
+mod tests;
 
 /// Where a partition without a position begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +88,7 @@ pub enum Why {
 }
 
 /// Where to go on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resumed {
     pub position: Position,
     /// The position, the map and the findings must be stored before anything is sent.
@@ -93,7 +103,7 @@ pub struct Resumed {
 }
 
 /// What came of a take-over.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Resumed(Box<Resumed>),
     /// The partition is held until an operator chooses.
@@ -112,8 +122,20 @@ pub async fn take_over<S: Source, D: Destination, C: Clock>(
     clock: &C,
     case: &Case<'_>,
 ) -> Result<Outcome, PortError> {
-    let _ = (source, destination, clock, case);
-    Ok(Outcome::Wait(Why::Moving, Duration::from_secs(1)))
+    let started_ms = clock.monotonic_ms();
+    let outcome = judge::judge(source, destination, clock.wall_ms(), case).await?;
+    let quiet = started_ms >= case.quiet_at_ms;
+    Ok(match outcome {
+        judge::Judged::Done(outcome) => outcome,
+        judge::Judged::Plain(resumed) if quiet || resumed.guard_timestamp_ms.is_some() => {
+            Outcome::Resumed(resumed)
+        }
+        judge::Judged::Changed(outcome) if quiet => outcome,
+        judge::Judged::Plain(_) | judge::Judged::Changed(_) => {
+            let wait = (case.quiet_at_ms - clock.monotonic_ms()).max(1);
+            Outcome::Wait(Why::Quiet, Duration::from_millis(wait.unsigned_abs()))
+        }
+    })
 }
 
 /// Says whether the source still holds what was fetched up to `fetch_offset` in `epoch`: call before the first batch of
@@ -126,6 +148,25 @@ pub async fn verify_source<S: Source>(
     fetch_offset: i64,
     epoch: i32,
 ) -> Result<bool, PortError> {
-    let _ = (source, fetch_offset, epoch);
-    Ok(true)
+    if epoch < 0 {
+        return Ok(true);
+    }
+    Ok(source.end_of_epoch(epoch).await?.is_none_or(|(_, end)| end >= fetch_offset))
+}
+
+impl Policies {
+    /// Returns what to do with a finding: a choice made for it, the policy's way, or `None` to hold the partition.
+    pub fn ruling(&self, finding: &Finding) -> Option<Choice> {
+        if let Some(choice) = self.choices.get(&finding.id) {
+            return (*choice != Choice::Retry).then_some(*choice);
+        }
+        let default = finding.kind.default_policy();
+        let policy = self.by_kind.get(&finding.kind).copied().unwrap_or(default);
+        // Where going on can mean several things, only a person says which.
+        let several = matches!(
+            finding.kind,
+            FindingKind::DestinationChanged | FindingKind::SourceRecreated
+        );
+        (policy == Policy::Continue && !several).then_some(Choice::Continue)
+    }
 }

@@ -1,0 +1,136 @@
+//! The protocol against a simulated broker, under random schedules.
+//!
+//! Each schedule follows from its seed alone. Workers crash, stall, lose and get the slot (two of them for a while),
+//! requests arrive late, brokers forget producers, leaders change; then everything heals, the link runs to its end and the
+//! invariants of FAULTS 2 are checked. `CAUSEWAY_SIM_SCHEDULES` sets how many, `CAUSEWAY_SIM_SEED` runs one schedule with
+//! its trace. That the simulation finds holes is shown by leaving rules out ([`Mutation`]).
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_debug_implementations)]
+
+mod check;
+mod logs;
+mod ports;
+mod schedule;
+mod worker;
+mod world;
+
+use schedule::Schedule;
+
+/// Which events a schedule knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Crashes, stalls, lost requests, clean leader changes, edits: no finding at all.
+    Healthy,
+    /// The source is compacted too: still no finding.
+    Compacting,
+    /// Records are lost on either side: exact findings.
+    Destructive,
+}
+
+/// A rule that is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutation {
+    None,
+    /// A claim that was acknowledged is taken for ours.
+    NoReadBack,
+    /// Unguarded batches are pipelined.
+    PipelineUnguarded,
+    /// Nobody waits for late requests.
+    NoQuiet,
+    /// Data is sent on a lease that has run out.
+    NoLease,
+    /// Nothing is stored before it must be.
+    NoStoreFirst,
+    /// The stored position is believed without looking at the mirror.
+    BlindRetry,
+    /// Holes made by compaction are not told from gaps that headers explain.
+    IgnoreHoles,
+}
+
+fn schedules(share: u64) -> u64 {
+    let all = std::env::var("CAUSEWAY_SIM_SCHEDULES").ok().and_then(|n| n.parse().ok());
+    all.unwrap_or(10_000_u64) * share / 100
+}
+
+/// Runs one schedule; `Err` says what broke.
+fn run(seed: u64, kind: Kind, mutation: Mutation, traced: bool) -> Result<(), String> {
+    let mut schedule = Schedule::new(seed, kind, mutation, traced);
+    let result = schedule.run();
+    if traced {
+        schedule.take_trace().iter().for_each(|line| println!("{line}"));
+    }
+    result
+}
+
+fn run_all(kind: Kind, share: u64) {
+    if let Some(seed) = std::env::var("CAUSEWAY_SIM_SEED").ok().and_then(|s| s.parse().ok()) {
+        return run(seed, kind, Mutation::None, true).unwrap();
+    }
+    let first = fastrand::u64(..) >> 16;
+    println!("{kind:?}: seeds from {first} on");
+    for seed in first..first + schedules(share) {
+        if let Err(broken) = run(seed, kind, Mutation::None, false) {
+            let _ = run(seed, kind, Mutation::None, true);
+            panic!("{kind:?} schedule with CAUSEWAY_SIM_SEED={seed}: {broken}");
+        }
+    }
+}
+
+/// Says after how many schedules a left-out rule breaks an invariant.
+fn caught(kind: Kind, mutation: Mutation) {
+    let first = fastrand::u64(..) >> 16;
+    let most = 4000;
+    let broken = (first..first + most).find_map(|seed| run(seed, kind, mutation, false).err());
+    println!("{mutation:?}: {broken:?}");
+    assert!(broken.is_some(), "{most} schedules from {first} on did not notice {mutation:?}");
+}
+
+#[test]
+fn healthy_schedules_lose_and_repeat_nothing_and_find_nothing() {
+    run_all(Kind::Healthy, 50);
+}
+
+#[test]
+fn compaction_at_the_source_loses_and_repeats_nothing() {
+    run_all(Kind::Compacting, 20);
+}
+
+#[test]
+fn destruction_is_found_exactly() {
+    run_all(Kind::Destructive, 30);
+}
+
+#[test]
+fn a_claim_that_is_not_read_back_is_noticed() {
+    caught(Kind::Healthy, Mutation::NoReadBack);
+}
+
+#[test]
+fn pipelining_while_unguarded_is_noticed() {
+    caught(Kind::Healthy, Mutation::PipelineUnguarded);
+}
+
+#[test]
+fn not_waiting_for_late_requests_is_noticed() {
+    caught(Kind::Healthy, Mutation::NoQuiet);
+}
+
+#[test]
+fn sending_without_a_lease_is_noticed() {
+    caught(Kind::Healthy, Mutation::NoLease);
+}
+
+#[test]
+fn sending_before_storing_is_noticed() {
+    caught(Kind::Healthy, Mutation::NoStoreFirst);
+}
+
+#[test]
+fn trusting_the_stored_position_is_noticed() {
+    caught(Kind::Healthy, Mutation::BlindRetry);
+}
+
+#[test]
+fn taking_holes_for_gaps_is_noticed() {
+    caught(Kind::Compacting, Mutation::IgnoreHoles);
+}

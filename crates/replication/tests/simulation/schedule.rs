@@ -1,0 +1,405 @@
+//! One schedule: random events for a while, then everything heals and runs to its end.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Waker},
+};
+
+use replication::protocol::{control::ControlState, ports::SourceClass, takeover::Policies};
+
+use crate::{
+    Kind, Mutation,
+    logs::{MirrorBatch, Rec},
+    world::{DAY_MS, Node, Odds, PRODUCE_TIMEOUT_MS, Shared, WALL_MS, World},
+    worker,
+};
+
+const CHAOS_MS: i64 = 60_000;
+const END_MS: i64 = 300_000;
+const PARTITIONS: usize = 2;
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Crash(usize),
+    Restart(usize),
+    /// The worker does not run for this long.
+    Stall(usize, i64),
+    Assign(usize),
+    Unassign(usize),
+    Produce(usize),
+    Edit(usize),
+    Network(Odds),
+    Expire,
+    MirrorLeader(usize, bool),
+    SourceLeader(usize),
+    Lag(usize, i64),
+    CompactControl,
+    CompactSource(usize),
+    CompactMirror(usize),
+    DeleteSource(usize),
+    DeleteMirror(usize),
+    TruncateSource(usize),
+    TruncateMirror(usize),
+    Foreign(usize),
+    Heal,
+}
+
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+pub struct Schedule {
+    world: Shared,
+    tasks: Vec<Option<Task>>,
+    events: BTreeMap<(i64, u64), Event>,
+    kind: Kind,
+    mutation: Mutation,
+    policies: Arc<Policies>,
+    healed: bool,
+    revision: i64,
+}
+
+impl Schedule {
+    pub fn new(seed: u64, kind: Kind, mutation: Mutation, traced: bool) -> Self {
+        let workers = 2 + usize::from(seed % 3 == 0);
+        let world = Arc::new(Mutex::new(World::new(seed, PARTITIONS, workers, traced)));
+        let mut schedule = Self {
+            world,
+            tasks: Vec::new(),
+            events: BTreeMap::new(),
+            kind,
+            mutation,
+            policies: Arc::new(crate::check::policies(kind)),
+            healed: false,
+            revision: 0,
+        };
+        schedule.prepare(workers);
+        schedule
+    }
+
+    fn prepare(&mut self, workers: usize) {
+        self.preload();
+        for id in 0..workers {
+            self.tasks.push(None);
+            self.at(0, Event::Restart(id));
+        }
+        self.at(0, Event::Assign(0));
+        let count = self.random(10..35);
+        for _ in 0..count {
+            let at_ms = self.random(0..CHAOS_MS);
+            let event = self.draw(workers);
+            self.at(at_ms, event);
+        }
+        for _ in 0..40 {
+            let at_ms = self.random(0..CHAOS_MS);
+            let partition = self.partition();
+            self.at(at_ms, Event::Produce(partition));
+        }
+        self.at(CHAOS_MS, Event::Heal);
+    }
+
+    /// History at the source, and sometimes a control topic whose claim epochs are nearly used up.
+    fn preload(&mut self) {
+        let mut world = self.world.lock().unwrap();
+        for partition in 0..PARTITIONS {
+            for _ in 0..world.rng.usize(0..8) {
+                produce(&mut world, partition, true);
+            }
+        }
+        if world.rng.u32(0..4) == 0 {
+            crate::check::old_claim(&mut world);
+        }
+    }
+
+    fn random(&mut self, range: std::ops::Range<i64>) -> i64 {
+        self.world.lock().unwrap().rng.i64(range)
+    }
+
+    fn partition(&mut self) -> usize {
+        self.world.lock().unwrap().rng.usize(0..PARTITIONS)
+    }
+
+    fn at(&mut self, at_ms: i64, event: Event) {
+        let number = self.world.lock().unwrap().number();
+        self.events.insert((at_ms, number), event);
+    }
+
+    fn draw(&mut self, workers: usize) -> Event {
+        let partition = self.partition();
+        let worker = usize::try_from(self.random(0..i64::try_from(workers).unwrap())).unwrap();
+        let time = self.random(10..12_000);
+        let special = self.random(0..10) < 4;
+        if special && self.kind == Kind::Compacting {
+            return Event::CompactSource(partition);
+        }
+        if special && self.kind == Kind::Destructive {
+            return match self.random(0..7) {
+                0 => Event::CompactSource(partition),
+                1 => Event::CompactMirror(partition),
+                2 => Event::DeleteSource(partition),
+                3 => Event::DeleteMirror(partition),
+                4 => Event::TruncateSource(partition),
+                5 => Event::TruncateMirror(partition),
+                _ => Event::Foreign(partition),
+            };
+        }
+        match self.random(0..22) {
+            0..4 => Event::Crash(worker),
+            4..7 => Event::Stall(worker, time),
+            7..11 => Event::Assign(worker),
+            11..13 => Event::Network(self.odds()),
+            13..16 => Event::Expire,
+            16 => Event::MirrorLeader(partition, false),
+            17 => Event::MirrorLeader(partition, true),
+            18 => Event::SourceLeader(partition),
+            19 => Event::Lag(partition, time / 4),
+            20 => Event::CompactControl,
+            _ => Event::Edit(worker),
+        }
+    }
+
+    fn odds(&mut self) -> Odds {
+        let mut world = self.world.lock().unwrap();
+        let mut odd = |most: u32| if world.rng.bool() { 0 } else { world.rng.u32(0..most) };
+        Odds {
+            control_lost: odd(300),
+            broken: odd(300),
+            appended_error: odd(200),
+            refused: odd(200),
+            unread: odd(50),
+        }
+    }
+
+    /// Runs the schedule; `Err` says which invariant broke.
+    pub fn run(&mut self) -> Result<(), String> {
+        let mut check_at_ms = CHAOS_MS;
+        loop {
+            let now = self.step();
+            if now >= check_at_ms && self.healed {
+                check_at_ms = now + 1000;
+                if self.converged() {
+                    return crate::check::check(&self.world.lock().unwrap(), self.kind);
+                }
+            }
+            if now > END_MS {
+                return Err("the link did not come to its end".to_owned());
+            }
+        }
+    }
+
+    pub fn take_trace(&self) -> Vec<String> {
+        self.world.lock().unwrap().take_trace()
+    }
+
+    /// Does what is due next; returns the time.
+    fn step(&mut self) -> i64 {
+        let message = self.world.lock().unwrap().next_message_at();
+        let event = self.events.keys().next().map(|key| key.0);
+        let worker = self.next_worker();
+        let at_ms = [message, event, worker.map(|w| w.0)].into_iter().flatten().min();
+        let Some(at_ms) = at_ms else { return END_MS + 1 };
+        let mut world = self.world.lock().unwrap();
+        world.now_ms = world.now_ms.max(at_ms);
+        let now = world.now_ms;
+        if message.is_some_and(|m| m <= now) {
+            world.deliver();
+        } else if event.is_some_and(|e| e <= now) {
+            drop(world);
+            let (_, event) = self.events.pop_first().unwrap();
+            self.apply(event);
+        } else if let Some((_, id)) = worker {
+            world.places[id].wake_at_ms = i64::MAX;
+            drop(world);
+            let task = self.tasks[id].as_mut().unwrap();
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(task.as_mut().poll(&mut context).is_pending(), "a worker runs until it is dropped");
+        }
+        now
+    }
+
+    fn next_worker(&self) -> Option<(i64, usize)> {
+        let world = self.world.lock().unwrap();
+        let alive = (0..self.tasks.len()).filter(|id| self.tasks[*id].is_some());
+        alive.map(|id| (world.places[id].wake_at_ms, id)).min()
+    }
+
+    fn apply(&mut self, event: Event) {
+        self.world.lock().unwrap().trace(|| format!("{event:?}"));
+        match event {
+            Event::Crash(id) => {
+                self.tasks[id] = None;
+                self.world.lock().unwrap().close(id, None);
+                let after = self.random(0..3000);
+                let now = self.world.lock().unwrap().now_ms;
+                self.at(now + after, Event::Restart(id));
+            }
+            Event::Restart(id) => self.restart(id),
+            Event::Assign(id) => self.assign(id),
+            Event::Edit(id) => {
+                self.revision += 1;
+                self.world.lock().unwrap().places[id].revision = self.revision;
+            }
+            Event::Heal => self.heal(),
+            other => self.disturb(other),
+        }
+    }
+
+    fn restart(&mut self, id: usize) {
+        if self.tasks[id].is_some() {
+            return;
+        }
+        let node = Node { world: self.world.clone(), id };
+        let process = {
+            let mut world = self.world.lock().unwrap();
+            world.places[id].wake_at_ms = world.now_ms;
+            world.number()
+        };
+        let policies = self.policies.clone();
+        self.tasks[id] = Some(Box::pin(worker::run(node, process, self.mutation, policies)));
+    }
+
+    /// The group gives the slot to one worker; the others hear of it sooner or later.
+    fn assign(&mut self, id: usize) {
+        let now = self.world.lock().unwrap().now_ms;
+        self.world.lock().unwrap().places[id].assigned = true;
+        for other in (0..self.tasks.len()).filter(|other| *other != id) {
+            let after = self.random(0..12_000);
+            let after = if self.random(0..2) == 0 { 0 } else { after };
+            self.at(now + after, Event::Unassign(other));
+        }
+    }
+
+    fn heal(&mut self) {
+        self.healed = true;
+        self.events.clear();
+        let revision = self.revision;
+        for id in 0..self.tasks.len() {
+            self.restart(id);
+            let mut world = self.world.lock().unwrap();
+            world.places[id].assigned = id == 0;
+            world.places[id].revision = revision;
+            world.odds = Odds::default();
+        }
+        for partition in 0..PARTITIONS {
+            produce(&mut self.world.lock().unwrap(), partition, false);
+        }
+    }
+
+    fn disturb(&mut self, event: Event) {
+        let world = &mut *self.world.lock().unwrap();
+        let now = world.now_ms;
+        match event {
+            Event::Stall(id, ms) => {
+                let wake = &mut world.places[id].wake_at_ms;
+                *wake = (*wake).max(now + ms);
+            }
+            Event::Unassign(id) => world.places[id].assigned = false,
+            Event::Produce(p) => {
+                for _ in 0..world.rng.usize(1..4) {
+                    let old = world.rng.u32(0..4) == 0;
+                    produce(world, p, old);
+                }
+            }
+            Event::Network(odds) => world.odds = odds,
+            Event::Expire => {
+                for mirror in &mut world.mirror {
+                    mirror.expire(WALL_MS + now - DAY_MS);
+                }
+            }
+            Event::MirrorLeader(p, forgets) => {
+                world.mirror[p].leader_epoch += 1;
+                if forgets {
+                    world.mirror[p].known = None;
+                }
+            }
+            Event::SourceLeader(p) => world.source[p].new_leader(),
+            Event::Lag(p, ms) => world.mirror[p].lags_until_ms = now + ms,
+            Event::CompactControl => world.control[0].compact(),
+            other => destroy(world, other),
+        }
+    }
+
+    fn converged(&self) -> bool {
+        let world = self.world.lock().unwrap();
+        let mut state = ControlState::default();
+        let folded = world.control[0].entries.iter().all(|e| state.apply(e).is_ok());
+        folded
+            && state.positions.len() == PARTITIONS
+            && world.next_message_at().is_none()
+            && (0..PARTITIONS).all(|p| {
+                let key = (format!("source-{p}"), i32::try_from(p).unwrap());
+                state.positions.get(&key).is_some_and(|s| s.source_next == world.source[p].end)
+            })
+    }
+}
+
+/// Appends a batch to the source: data, aborted data or a marker.
+fn produce(world: &mut World, partition: usize, old: bool) {
+    let class = match world.rng.u32(0..10) {
+        0 => SourceClass::Control,
+        1 => SourceClass::Aborted,
+        _ => SourceClass::Data,
+    };
+    let count = if class == SourceClass::Control { 0 } else { world.rng.usize(1..6) };
+    let age_ms = if old { 3 * DAY_MS } else { 0 };
+    let records = (0..count)
+        .map(|_| {
+            let id = world.next_id;
+            world.next_id += 1;
+            let mixed = if world.rng.u32(0..10) == 0 { 3 * DAY_MS } else { 0 };
+            (id, WALL_MS + world.now_ms - age_ms - mixed)
+        })
+        .collect();
+    world.source[partition].append(class, records);
+}
+
+/// Events after which findings are expected.
+fn destroy(world: &mut World, event: Event) {
+    let rng = &mut world.rng;
+    match event {
+        Event::CompactSource(p) => {
+            let below = rng.i64(0..=world.source[p].end);
+            let few = rng.u32(2..6);
+            world.source[p].compact(below, || rng.u32(0..few) == 0);
+        }
+        Event::CompactMirror(p) => {
+            let below = rng.i64(0..=world.mirror[p].end);
+            world.mirror[p].compact(below, || rng.u32(0..4) == 0);
+        }
+        Event::DeleteSource(p) => {
+            let log = &mut world.source[p];
+            let offset = rng.i64(log.log_start..=log.end);
+            log.delete_below(offset);
+        }
+        Event::DeleteMirror(p) => {
+            let log = &mut world.mirror[p];
+            let offset = rng.i64(log.log_start..=log.end);
+            log.delete_below(offset);
+        }
+        Event::TruncateSource(p) => {
+            let log = &mut world.source[p];
+            let offset = rng.i64((log.end - 8).max(log.log_start)..=log.end);
+            log.truncate(offset);
+        }
+        Event::TruncateMirror(p) => {
+            let count = rng.usize(1..4);
+            world.mirror[p].truncate(count);
+        }
+        Event::Foreign(p) => {
+            let record = Rec { id: 0, timestamp_ms: 0, offset: -1 };
+            let batch = MirrorBatch {
+                base: 0,
+                last: 0,
+                producer_id: -1,
+                epoch: -1,
+                base_sequence: -1,
+                max_timestamp_ms: 0,
+                records: vec![(0, record); rng.usize(1..3)],
+            };
+            let _ = world.mirror[p].append(batch);
+        }
+        _ => {}
+    }
+    let _ = PRODUCE_TIMEOUT_MS;
+}

@@ -1,0 +1,558 @@
+//! A worker: the shell of the protocol, as the link loop is in the engine.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use model::link::{Isolation, Phase, Rename, Timestamps, TopicSelection};
+use replication::protocol::{
+    bootstrap::bootstrap,
+    claim::{self, Claimant, Claimed, Slot, SlotError, read_slot},
+    control::{self, Spec},
+    flow::{Failed, Flow, Next, Now, Outgoing, Runs, Verdict},
+    offset_map::OffsetMap,
+    ports::{Clock, Destination, SourceClass},
+    position::{Identity, Meaning},
+    takeover::{Case, Outcome, Policies, Resumed, StartAt, take_over, verify_source},
+};
+
+use crate::{
+    Mutation,
+    logs::{DATA_PRODUCER, MirrorBatch, Rec, SourceLogBatch},
+    ports::{Control, MirrorPort, SourcePort, class},
+    world::{DAY_MS, DataRequest, Message, Node, PRODUCE_TIMEOUT_MS},
+};
+
+const TICK_MS: i64 = 1000;
+const DRAIN_MS: i64 = 7000;
+pub const GUARD_MS: i64 = DAY_MS / 2;
+pub const LINK: &str = "link";
+
+/// The settings of a revision: odd ones read uncommitted.
+pub fn meaning(revision: i64) -> Meaning {
+    let isolation =
+        if revision % 2 == 1 { Isolation::ReadUncommitted } else { Isolation::ReadCommitted };
+    Meaning { revision, isolation, timestamps: Timestamps::Source }
+}
+
+pub fn spec() -> Spec {
+    Spec {
+        link_id: LINK.to_owned(),
+        name: LINK.to_owned(),
+        installation: "here".to_owned(),
+        phase: Phase::Running,
+        revision: 1,
+        source_cluster_id: "source".to_owned(),
+        selection: TopicSelection::default(),
+        rename: Rename::default(),
+        slots: 1,
+        data_producer_id: Some(DATA_PRODUCER),
+        former_producer_ids: Vec::new(),
+        meaning: meaning(0),
+    }
+}
+
+struct Request {
+    number: u64,
+    reply_at_ms: i64,
+    sent_at_ms: i64,
+}
+
+struct Part {
+    partition: usize,
+    identity: Identity,
+    flow: Option<Flow<Vec<Rec>>>,
+    map: OffsetMap,
+    connection: u64,
+    leader_epoch: i32,
+    requests: VecDeque<Request>,
+    last_arrival_ms: i64,
+    quiet_at_ms: i64,
+    wait_until_ms: i64,
+    acknowledged_end: Option<i64>,
+}
+
+/// The slot is not ours any more, or the process gives it up.
+struct Stop;
+
+struct Work {
+    node: Node,
+    control: Control,
+    mutation: Mutation,
+    policies: Arc<Policies>,
+    slot: Slot,
+    parts: Vec<Part>,
+    certain: bool,
+}
+
+/// Runs one process of a worker until it is dropped.
+pub async fn run(node: Node, process: u64, mutation: Mutation, policies: Arc<Policies>) {
+    let control = Control { node: node.clone(), mutation, wrote: Arc::new(Mutex::new(None)) };
+    let who = Claimant {
+        worker: format!("w{}", node.id),
+        process: process.to_string(),
+        produce_timeout: Duration::from_millis(PRODUCE_TIMEOUT_MS.unsigned_abs()),
+    };
+    loop {
+        let assigned = node.lock().places[node.id].assigned;
+        if assigned && let Ok(Claimed::Owned(slot)) = own(&node, &control, &who).await {
+            node.lock().trace(|| format!("w{} owns epoch {}", node.id, slot.epoch()));
+            let mut work = Work::new(&node, &control, mutation, &policies, *slot);
+            if work.serve().await.is_ok() {
+                work.leave().await;
+            }
+            node.lock().trace(|| format!("w{} owns no more", node.id));
+            node.lock().close(node.id, None);
+        }
+        let pause = node.lock().rng.i64(50..1500);
+        node.sleep_ms(pause).await;
+    }
+}
+
+async fn own(node: &Node, control: &Control, who: &Claimant) -> Result<Claimed, SlotError> {
+    if read_slot(control, 0).await?.spec.is_none() {
+        return bootstrap(control, node, who, &spec()).await;
+    }
+    claim::claim(control, node, who, 0).await
+}
+
+impl Work {
+    fn new(
+        node: &Node,
+        control: &Control,
+        mutation: Mutation,
+        policies: &Arc<Policies>,
+        slot: Slot,
+    ) -> Self {
+        let partitions = node.lock().source.len();
+        let parts = (0..partitions)
+            .map(|partition| Part {
+                partition,
+                identity: identity(partition),
+                flow: None,
+                map: OffsetMap::default(),
+                connection: 0,
+                leader_epoch: 0,
+                requests: VecDeque::new(),
+                last_arrival_ms: 0,
+                quiet_at_ms: 0,
+                wait_until_ms: 0,
+                acknowledged_end: None,
+            })
+            .collect();
+        Self {
+            node: node.clone(),
+            control: control.clone(),
+            mutation,
+            policies: policies.clone(),
+            slot,
+            parts,
+            certain: true,
+        }
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.node.lock().now_ms
+    }
+
+    /// `Ok` when the slot is to be left, `Err` when it was lost.
+    async fn serve(&mut self) -> Result<(), Stop> {
+        let mut ticked_ms = self.now_ms();
+        loop {
+            if !self.node.lock().places[self.node.id].assigned {
+                return Ok(());
+            }
+            self.keep_claim().await?;
+            for index in 0..self.parts.len() {
+                self.step(index).await?;
+            }
+            if self.now_ms() - ticked_ms >= TICK_MS {
+                ticked_ms = self.now_ms();
+                self.store_all().await?;
+            }
+            let pause = self.node.lock().rng.i64(1..30);
+            self.node.sleep_ms(pause).await;
+        }
+    }
+
+    /// Judges the result of a control write: `Ok(true)` when it counts.
+    fn judged(&mut self, result: Result<(), SlotError>) -> Result<bool, Stop> {
+        match result {
+            Ok(()) => Ok(true),
+            Err(SlotError::Uncertain { .. }) => {
+                self.certain = false;
+                Ok(false)
+            }
+            Err(SlotError::Port(_)) => Ok(false),
+            Err(_) => Err(Stop),
+        }
+    }
+
+    async fn keep_claim(&mut self) -> Result<(), Stop> {
+        if !self.certain {
+            let result = self.slot.reclaim(&self.control, &self.node).await;
+            self.certain = self.judged(result)?;
+        } else if self.slot.renewal_due(self.now_ms(), true) {
+            let result = self.slot.renew(&self.control, &self.node).await;
+            self.judged(result)?;
+        }
+        Ok(())
+    }
+
+    async fn store_all(&mut self) -> Result<(), Stop> {
+        let dirty: Vec<usize> = (0..self.parts.len())
+            .filter(|i| self.parts[*i].flow.as_ref().is_some_and(Flow::dirty))
+            .collect();
+        self.store(&dirty, Vec::new()).await.map(drop)
+    }
+
+    async fn store(&mut self, parts: &[usize], mut records: Vec<replication::protocol::ports::ControlWrite>) -> Result<bool, Stop> {
+        let mut positions = Vec::new();
+        for index in parts {
+            let part = &mut self.parts[*index];
+            let Some(flow) = &mut part.flow else { continue };
+            flow.take_segments().into_iter().for_each(|s| part.map.push(s));
+            let mut position = flow.position().clone();
+            position.stored_at_ms = self.node.wall_ms();
+            records.extend(control::write_progress(&position, &mut part.map));
+            positions.push((*index, position));
+        }
+        let result = self.slot.store(&self.control, &self.node, records).await;
+        let counts = self.judged(result)?;
+        for (index, position) in positions {
+            let part = &mut self.parts[index];
+            match &mut part.flow {
+                Some(flow) if counts => flow.stored(&position),
+                _ => part.map.unstored(),
+            }
+        }
+        Ok(counts)
+    }
+
+    async fn step(&mut self, index: usize) -> Result<(), Stop> {
+        let now = self.now_ms();
+        if now < self.parts[index].wait_until_ms || !self.certain {
+            self.replies(index).await?;
+            return Ok(());
+        }
+        if self.parts[index].flow.is_none() {
+            return self.begin(index).await;
+        }
+        self.replies(index).await?;
+        self.fetch(index).await;
+        self.send(index).await
+    }
+
+    async fn begin(&mut self, index: usize) -> Result<(), Stop> {
+        let (source, mirror) = self.sides(index);
+        let part = &self.parts[index];
+        let id = &part.identity;
+        let stored = self.slot.state.position(&id.source_topic_id, &id.source_topic, id.partition);
+        let map = self.slot.state.map(&id.source_topic_id, id.partition);
+        let revision = self.node.lock().places[self.node.id].revision;
+        let quiet_at_ms = match self.mutation {
+            Mutation::NoQuiet => 0,
+            _ => part.quiet_at_ms.max(self.slot.quiet_at_ms()),
+        };
+        let case = Case {
+            identity: id,
+            stored,
+            map: &map,
+            meaning: meaning(revision),
+            producer_id: DATA_PRODUCER,
+            start: StartAt::LogStart,
+            may_append: false,
+            policies: &self.policies,
+            quiet_at_ms,
+            acknowledged_end: part.acknowledged_end,
+            guard_ms: GUARD_MS,
+        };
+        // The connection is to the leader that the facts come from, or an older one.
+        let Ok(leader_epoch) = mirror.leader_epoch().await else { return Ok(()) };
+        let outcome = match (self.mutation, stored) {
+            (Mutation::BlindRetry, Some(stored)) => Ok(Outcome::Resumed(Box::new(Resumed {
+                position: stored.clone(),
+                must_store: false,
+                guard_timestamp_ms: None,
+                map_cut: None,
+                segments: Vec::new(),
+                findings: Vec::new(),
+            }))),
+            _ => take_over(&source, &mirror, &self.node, &case).await,
+        };
+        let now = self.now_ms();
+        self.node.lock().trace(|| format!("w{} p{index} takes over: {outcome:?}", self.node.id));
+        let part = &mut self.parts[index];
+        match outcome {
+            Ok(Outcome::Resumed(resumed)) => {
+                part.map = map;
+                return self.resume(index, *resumed, quiet_at_ms, leader_epoch).await;
+            }
+            Ok(Outcome::Held(_)) => part.wait_until_ms = now + 2000,
+            Ok(Outcome::Wait(_, time)) => {
+                part.wait_until_ms = now + i64::try_from(time.as_millis()).unwrap();
+            }
+            Err(_) => part.wait_until_ms = now + 50,
+        }
+        Ok(())
+    }
+
+    async fn resume(
+        &mut self,
+        index: usize,
+        resumed: Resumed,
+        quiet_at_ms: i64,
+        leader_epoch: i32,
+    ) -> Result<(), Stop> {
+        let guard_ms = match self.mutation {
+            Mutation::PipelineUnguarded => i64::MAX / 2,
+            _ => GUARD_MS,
+        };
+        let mut flow = Flow::new(&resumed, quiet_at_ms, guard_ms);
+        if self.mutation == Mutation::NoStoreFirst {
+            flow.stored(&resumed.position);
+        }
+        let connection = self.node.lock().number();
+        let part = &mut self.parts[index];
+        if let Some(cut) = resumed.map_cut {
+            part.map.cut(cut);
+        }
+        resumed.segments.iter().for_each(|s| part.map.push(*s));
+        part.flow = Some(flow);
+        part.connection = connection;
+        part.leader_epoch = leader_epoch;
+        part.requests.clear();
+        part.last_arrival_ms = 0;
+        if resumed.must_store && self.mutation != Mutation::NoStoreFirst {
+            let findings = resumed.findings.iter().map(control::write_finding).collect();
+            if !self.store(&[index], findings).await? {
+                self.parts[index].flow = None;
+            }
+        }
+        Ok(())
+    }
+
+    fn sides(&self, index: usize) -> (SourcePort, MirrorPort) {
+        let partition = self.parts[index].partition;
+        let node = &self.node;
+        (
+            SourcePort { node: node.clone(), partition },
+            MirrorPort { node: node.clone(), partition },
+        )
+    }
+
+    /// Hands replies that have come to the flow, and ends it when something went wrong.
+    async fn replies(&mut self, index: usize) -> Result<(), Stop> {
+        loop {
+            let now = self.now_ms();
+            let part = &mut self.parts[index];
+            let Some(flow) = &mut part.flow else { return Ok(()) };
+            let Some(request) = part.requests.front() else { return Ok(()) };
+            let reply = match now >= request.reply_at_ms {
+                true => self.node.lock().reply(request.number),
+                false => None,
+            };
+            let verdict = match reply {
+                Some(Ok(base)) => flow.acknowledged(base),
+                Some(Err(code)) => flow.failed(Failed::Code(code)),
+                None if now >= request.sent_at_ms + PRODUCE_TIMEOUT_MS => {
+                    flow.failed(Failed::NoReply)
+                }
+                None => return Ok(()),
+            };
+            part.requests.pop_front();
+            if verdict == Verdict::Fenced {
+                return Err(Stop);
+            }
+            if verdict != Verdict::Acknowledged {
+                return self.end(index).await;
+            }
+        }
+    }
+
+    /// Ends a flow: closes its connection, renews the claim, and takes over again.
+    async fn end(&mut self, index: usize) -> Result<(), Stop> {
+        let part = &mut self.parts[index];
+        let Some(mut flow) = part.flow.take() else { return Ok(()) };
+        while flow.in_flight() > 0 {
+            flow.failed(Failed::NoReply);
+        }
+        part.requests.clear();
+        part.quiet_at_ms = flow.quiet_at_ms(PRODUCE_TIMEOUT_MS);
+        part.acknowledged_end = Some(flow.position().destination_end);
+        let connection = part.connection;
+        self.node.lock().close(self.node.id, Some(connection));
+        if self.certain {
+            let result = self.slot.renew(&self.control, &self.node).await;
+            self.judged(result)?;
+        }
+        Ok(())
+    }
+
+    async fn fetch(&mut self, index: usize) {
+        let (source, _) = self.sides(index);
+        let Some(flow) = &mut self.parts[index].flow else { return };
+        if flow.pending() > 3 || self.node.travel().await.is_err() {
+            return;
+        }
+        let from = flow.fetch_offset();
+        let (batches, lost) = {
+            let world = self.node.lock();
+            let log = &world.source[index];
+            let lost = log.log_start > from || log.end < from;
+            let batches: Vec<_> = log.batches.iter().filter(|b| b.last >= from).take(3).cloned().collect();
+            (batches, lost)
+        };
+        if lost {
+            flow.interrupt();
+            return;
+        }
+        for batch in batches {
+            if batch.epoch != flow.fetch_epoch() {
+                match verify_source(&source, flow.fetch_offset(), flow.fetch_epoch()).await {
+                    Ok(true) => {}
+                    Ok(false) => return flow.interrupt(),
+                    Err(_) => return,
+                }
+            }
+            push(flow, &batch, &self.node, self.mutation);
+        }
+    }
+
+    async fn send(&mut self, index: usize) -> Result<(), Stop> {
+        for _ in 0..4 {
+            let now = Now {
+                wall_ms: self.node.wall_ms(),
+                monotonic_ms: self.now_ms(),
+                lease_fresh: self.certain
+                    && (self.slot.lease_fresh(self.now_ms()) || self.mutation == Mutation::NoLease),
+            };
+            let Some(flow) = &mut self.parts[index].flow else { return Ok(()) };
+            match flow.next(now) {
+                Next::Send(order) => {
+                    let batch = MirrorBatch {
+                        base: 0,
+                        last: 0,
+                        producer_id: order.producer_id,
+                        epoch: order.epoch,
+                        base_sequence: order.base_sequence,
+                        max_timestamp_ms: order.payload.iter().map(|r| r.timestamp_ms).max().unwrap(),
+                        records: order.payload.into_iter().map(|r| (0, r)).collect(),
+                    };
+                    self.post(index, batch);
+                    let odds = self.node.lock().odds.broken;
+                    if self.node.lock().chance(odds) {
+                        return self.end(index).await;
+                    }
+                }
+                Next::StoreFirst if self.mutation == Mutation::NoStoreFirst => {
+                    let position = flow.position().clone();
+                    flow.stored(&position);
+                }
+                Next::StoreFirst => {
+                    if !self.store(&[index], Vec::new()).await? {
+                        return Ok(());
+                    }
+                }
+                Next::Blocked(_) | Next::Idle => return Ok(()),
+                Next::TakeOver if flow.in_flight() > 0 => return Ok(()),
+                Next::TakeOver => return self.end(index).await,
+            }
+        }
+        Ok(())
+    }
+
+    fn post(&mut self, index: usize, batch: MirrorBatch) {
+        let part = &mut self.parts[index];
+        let mut world = self.node.lock();
+        let number = world.number();
+        let sent_at_ms = world.now_ms;
+        let arrives_ms = part.last_arrival_ms.max(sent_at_ms + world.rng.i64(1..15));
+        part.last_arrival_ms = arrives_ms;
+        let reply_at_ms = arrives_ms + world.rng.i64(1..8);
+        part.requests.push_back(Request { number, reply_at_ms, sent_at_ms });
+        let request = DataRequest {
+            reply: number,
+            from: (self.node.id, part.connection),
+            sent_at_ms,
+            partition: part.partition,
+            leader_epoch: part.leader_epoch,
+            batch,
+        };
+        world.post(arrives_ms, Message::Data(Box::new(request)));
+    }
+
+    /// Drains, stores and releases.
+    async fn leave(mut self) {
+        let end_ms = self.now_ms() + DRAIN_MS;
+        while self.now_ms() < end_ms && self.parts.iter().any(|p| !p.requests.is_empty()) {
+            for index in 0..self.parts.len() {
+                if self.replies(index).await.is_err() {
+                    return;
+                }
+            }
+            self.node.sleep_ms(10).await;
+        }
+        if !self.certain || self.store_all().await.is_err() || !self.certain {
+            return;
+        }
+        let open = |p: &Part| {
+            p.flow.as_ref().map_or(p.quiet_at_ms, |f| f.quiet_at_ms(PRODUCE_TIMEOUT_MS))
+        };
+        let open_until_ms = self.parts.iter().map(open).max().unwrap_or(0);
+        let left = self.slot.release(&self.control, &self.node, open_until_ms).await;
+        self.node.lock().trace(|| format!("w{} leaves: {left:?}", self.node.id));
+    }
+}
+
+fn identity(partition: usize) -> Identity {
+    Identity {
+        link_id: LINK.to_owned(),
+        source_topic: format!("topic-{partition}"),
+        source_topic_id: format!("source-{partition}"),
+        mirror_topic: format!("topic-{partition}"),
+        mirror_topic_id: format!("mirror-{partition}"),
+        partition: i32::try_from(partition).unwrap(),
+    }
+}
+
+/// Hands one fetched batch to the flow, sometimes in two pieces.
+fn push(flow: &mut Flow<Vec<Rec>>, batch: &SourceLogBatch, node: &Node, mutation: Mutation) {
+    let all_explained = mutation == Mutation::IgnoreHoles;
+    if batch.base > flow.fetch_offset() {
+        flow.gap(batch.base, batch.epoch, all_explained);
+    }
+    let isolation = flow.position().meaning.isolation;
+    if class(batch, isolation) != SourceClass::Data {
+        return flow.gap(batch.last + 1, batch.epoch, true);
+    }
+    let mut records: Vec<Rec> =
+        batch.records.iter().filter(|r| r.offset >= flow.fetch_offset()).copied().collect();
+    while !records.is_empty() {
+        let whole = node.lock().rng.u32(0..4) > 0;
+        let count = if whole { records.len() } else { node.lock().rng.usize(1..=records.len()) };
+        let rest = records.split_off(count);
+        let from = flow.fetch_offset();
+        let to = if rest.is_empty() { batch.last + 1 } else { records[count - 1].offset + 1 };
+        let length = i64::try_from(count).unwrap();
+        let dense = to - from == length;
+        flow.push(Outgoing {
+            source_from: from,
+            source_to: to,
+            leader_epoch: batch.epoch,
+            runs: match dense {
+                true => Runs::Dense(from, length),
+                false => Runs::Sparse(records.iter().map(|r| (r.offset, 1)).collect()),
+            },
+            explained: dense || all_explained,
+            first_timestamp_ms: records[0].timestamp_ms,
+            max_timestamp_ms: records.iter().map(|r| r.timestamp_ms).max().unwrap(),
+            alone: false,
+            payload: records,
+        });
+        records = rest;
+    }
+    flow.gap(batch.last + 1, batch.epoch, all_explained);
+}
