@@ -141,7 +141,7 @@ pub struct RenameRule {
 }
 
 /// Where a partition that exists at the first start begins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Start {
     #[default]
