@@ -435,8 +435,10 @@ fn lay_out(
 fn format(dir: &Path, brokers: &[Broker]) -> Result<()> {
     let id_file = dir.join("cluster.id");
     if !id_file.exists() {
-        let id = base64::engine::general_purpose::URL_SAFE_NO_PAD
-            .encode(uuid::Uuid::new_v4().as_bytes());
+        let mut bytes = *uuid::Uuid::new_v4().as_bytes();
+        // An id that begins with a dash looks like an option to the storage tool.
+        bytes[0] &= 0x7f;
+        let id = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
         fs::write(&id_file, id)?;
     }
     let cluster_id = fs::read_to_string(&id_file)?;

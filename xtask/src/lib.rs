@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod admin;
+pub mod bench;
 pub mod causeway;
 pub mod client;
 pub mod cluster;
@@ -14,3 +15,4 @@ pub mod process;
 pub mod proxy;
 pub mod referee;
 pub mod setup;
+pub mod test;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{demo, setup};
+use xtask::{bench, demo, setup, test};
 
 /// Development commands of Causeway.
 #[derive(Debug, Parser)]
@@ -20,6 +20,12 @@ enum Command {
     Setup,
     /// Start two Kafka clusters and Causeway until Ctrl-C.
     Demo(demo::DemoOptions),
+    /// Run the checks that CI runs, or the named ones.
+    Test(test::TestOptions),
+    /// The same as `test`.
+    Ci(test::TestOptions),
+    /// Measure how fast and at what cost records are copied.
+    Bench(bench::BenchOptions),
 }
 
 fn main() -> ExitCode {
@@ -36,5 +42,7 @@ fn run(command: &Command) -> Result<()> {
     match command {
         Command::Setup => setup::run(),
         Command::Demo(options) => demo::run(options),
+        Command::Test(options) | Command::Ci(options) => test::run(options),
+        Command::Bench(options) => bench::run(options),
     }
 }
