@@ -12,13 +12,15 @@ pub mod compression;
 pub mod connection;
 mod crc;
 pub mod error;
+pub mod fetch;
+pub mod group;
+pub mod ladder;
 pub mod patch;
+pub mod produce;
 pub mod records;
 mod sasl;
 mod tls;
 mod wire;
-pub mod produce;
-pub mod fetch;
 
 pub use address::{Address, AddressError};
 pub use client::Client;
