@@ -140,6 +140,11 @@ impl FetchConnection {
         self.session.is_empty()
     }
 
+    /// Sets how long the broker waits for data, from the next request on.
+    pub fn set_max_wait(&mut self, max_wait: Duration) {
+        self.options.max_wait = max_wait;
+    }
+
     /// Adds a partition, or moves where it is read from.
     pub fn set(&mut self, key: FetchKey, from: FetchFrom) {
         if key.topic_id.is_nil() && self.session.naming() == Naming::Ids {

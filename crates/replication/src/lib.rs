@@ -9,10 +9,14 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod credit;
 pub mod ledger;
+mod link;
+mod meter;
 pub mod plan;
 pub mod protocol;
 pub mod supervisor;
+pub mod topic_sync;
 
 pub use ledger::{Decision, Desired, DesiredLink, Ledger, LedgerError};
 pub use plan::{PlanRequest, plan};

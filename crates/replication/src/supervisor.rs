@@ -1,12 +1,27 @@
-//! The supervisor: starts, changes and stops links as the ledger asks.
+//! The supervisor: starts, changes and stops links as the ledger asks. One per process.
+//!
+//! It alone starts or stops a link's tasks. A link whose phase is running or paused has a task; a change of its
+//! clusters' settings drains and starts it anew, any other change is handed to it. Slots come from one consumer group
+//! per destination cluster ([`group`]).
 
-use std::{sync::Arc, time::Duration};
+mod group;
 
-use model::status::LinkStatus;
-use tokio::sync::{Notify, watch};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use model::{link::Phase, status::LinkStatus};
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    task::JoinHandle,
+    time::{Instant, MissedTickBehavior},
+};
 use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
 
-use crate::ledger::Ledger;
+use crate::{
+    ledger::{Desired, DesiredLink, Ledger},
+    link::{self, LinkHandle, LinkNews},
+};
+use group::WorkerGroup;
 
 /// Settings of one worker process.
 #[derive(Clone, Debug)]
@@ -41,20 +56,32 @@ pub struct Supervisor {
     wake: Arc<Notify>,
     statuses: watch::Receiver<Arc<Vec<LinkStatus>>>,
     stop: CancellationToken,
-    task: tokio::task::JoinHandle<()>,
+    task: JoinHandle<()>,
 }
+
+/// How often the ledger is asked for a new revision, in other processes' changes too.
+const POLL: Duration = Duration::from_secs(2);
 
 impl Supervisor {
     /// Starts the supervisor's task.
     pub fn start(settings: Settings, ledger: Arc<dyn Ledger>) -> Self {
         let (sender, statuses) = watch::channel(Arc::new(Vec::new()));
         let stop = CancellationToken::new();
-        let stopped = stop.clone();
         let wake = Arc::new(Notify::new());
-        let task = tokio::spawn(async move {
-            let _ = (settings, ledger, sender);
-            stopped.cancelled().await;
-        });
+        let (news_sender, news) = mpsc::channel(64);
+        let work = Work {
+            process: uuid::Uuid::new_v4().simple().to_string(),
+            settings,
+            ledger,
+            wake: wake.clone(),
+            stop: stop.clone(),
+            statuses: sender,
+            revision: None,
+            links: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            news_sender,
+        };
+        let task = tokio::spawn(work.run(news));
         Self { wake, statuses, stop, task }
     }
 
@@ -71,6 +98,174 @@ impl Supervisor {
     /// Drains and stops every link, stores positions, leaves the groups.
     pub async fn stop(self) {
         self.stop.cancel();
-        let _ = self.task.await;
+        if let Err(error) = self.task.await {
+            warn!(%error, "the supervisor ended badly");
+        }
     }
+}
+
+/// One link that has a task.
+struct Running {
+    desired: DesiredLink,
+    handle: LinkHandle,
+}
+
+struct Work {
+    /// Random id of this process, part of every claim.
+    process: String,
+    settings: Settings,
+    ledger: Arc<dyn Ledger>,
+    wake: Arc<Notify>,
+    stop: CancellationToken,
+    statuses: watch::Sender<Arc<Vec<LinkStatus>>>,
+    revision: Option<i64>,
+    links: BTreeMap<String, Running>,
+    /// By destination cluster name.
+    groups: BTreeMap<String, WorkerGroup>,
+    news_sender: mpsc::Sender<LinkNews>,
+}
+
+impl Work {
+    /// Ends when the process stops; every link and group is then drained and gone.
+    async fn run(mut self, mut news: mpsc::Receiver<LinkNews>) {
+        let mut poll = ticks(POLL);
+        let mut publish = ticks(Duration::from_secs(1));
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => break,
+                () = self.wake.notified() => self.follow_ledger().await,
+                _ = poll.tick() => self.follow_ledger().await,
+                _ = publish.tick() => self.publish(),
+                Some(news) = news.recv() => self.heed(news),
+            }
+        }
+        self.stop_everything().await;
+    }
+
+    async fn follow_ledger(&mut self) {
+        match self.ledger.revision().await {
+            Ok(revision) if Some(revision) == self.revision => {}
+            Ok(_) => match self.ledger.desired().await {
+                Ok(desired) => self.reconcile(desired).await,
+                Err(error) => warn!(%error, "links go on with their last settings"),
+            },
+            Err(error) => warn!(%error, "links go on with their last settings"),
+        }
+    }
+
+    async fn reconcile(&mut self, desired: Desired) {
+        self.revision = Some(desired.revision);
+        let wanted: BTreeMap<String, DesiredLink> = desired
+            .links
+            .into_iter()
+            .filter(|link| matches!(link.phase, Phase::Running | Phase::Paused))
+            .map(|link| (link.id.clone(), link))
+            .collect();
+        let ended: Vec<String> = self
+            .links
+            .iter()
+            .filter(|(id, running)| {
+                wanted.get(*id).is_none_or(|link| needs_restart(&running.desired, link))
+            })
+            .map(|(id, _)| id.clone())
+            .collect();
+        self.stop_links(ended).await;
+        for (id, link) in wanted {
+            match self.links.get_mut(&id) {
+                Some(running) if running.desired.revision == link.revision
+                    && running.desired.decisions == link.decisions => {}
+                Some(running) => {
+                    running.desired = link.clone();
+                    running.handle.change(link);
+                }
+                None => self.start_link(link, &desired.installation),
+            }
+        }
+        self.share_memory();
+    }
+
+    fn start_link(&mut self, link: DesiredLink, installation: &str) {
+        info!(link.name = %link.spec.name, "starting link");
+        let context = link::Context {
+            settings: self.settings.clone(),
+            process: self.process.clone(),
+            installation: installation.to_owned(),
+            ledger: self.ledger.clone(),
+            news: self.news_sender.clone(),
+        };
+        let handle = LinkHandle::start(context, link.clone());
+        self.links.insert(link.id.clone(), Running { desired: link, handle });
+    }
+
+    /// Drains links side by side, then takes their control topics out of the groups.
+    async fn stop_links(&mut self, ids: Vec<String>) {
+        let ended: Vec<Running> = ids.iter().filter_map(|id| self.links.remove(id)).collect();
+        let mut stops = tokio::task::JoinSet::new();
+        for running in ended {
+            let control_topic = running.handle.control_topic.clone();
+            if let Some(group) = self.groups.get_mut(running.desired.destination.name.as_str()) {
+                group.forget(&control_topic);
+            }
+            info!(link.name = %running.desired.spec.name, "stopping link");
+            stops.spawn(running.handle.stop());
+        }
+        stops.join_all().await;
+        let unused: Vec<String> = self
+            .groups
+            .iter()
+            .filter(|(_, group)| group.is_unused())
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in unused {
+            if let Some(group) = self.groups.remove(&name) {
+                group.leave().await;
+            }
+        }
+        for group in self.groups.values_mut() {
+            group.resubscribe();
+        }
+    }
+
+    fn share_memory(&self) {
+        let share = self.settings.memory_bytes / self.links.len().max(1);
+        for running in self.links.values() {
+            running.handle.budget.set_limit(share);
+        }
+    }
+
+    /// A link's control topic is ready to be worked on: join the group of its destination.
+    fn heed(&mut self, news: LinkNews) {
+        let Some(running) = self.links.get(&news.link_id) else {
+            return; // the link was stopped meanwhile
+        };
+        let destination = &running.desired.destination;
+        let group = self.groups.entry(destination.name.to_string()).or_insert_with(|| {
+            let id = format!("causeway.workers.{}", news.installation);
+            WorkerGroup::join(destination, id, &self.settings.worker)
+        });
+        group.add(running.handle.control_topic.clone(), running.handle.commands());
+    }
+
+    fn publish(&self) {
+        let statuses = self.links.values().map(|running| running.handle.status()).collect();
+        self.statuses.send_replace(Arc::new(statuses));
+    }
+
+    async fn stop_everything(&mut self) {
+        let started = Instant::now();
+        let all: Vec<String> = self.links.keys().cloned().collect();
+        self.stop_links(all).await;
+        info!(took_ms = started.elapsed().as_millis() as u64, "all links stopped");
+    }
+}
+
+/// Says whether a link's task cannot take the change and must be started anew.
+fn needs_restart(old: &DesiredLink, new: &DesiredLink) -> bool {
+    old.source != new.source || old.destination != new.destination || old.spec.slots != new.spec.slots
+}
+
+fn ticks(period: Duration) -> tokio::time::Interval {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }

@@ -1,0 +1,116 @@
+//! One link in this process: its task, what is told to it and what it tells.
+//!
+//! [`worker`] is the task: one loop that owns all state of the link and decides everything; it waits for nothing but
+//! events. What takes time (opening connections, claiming slots, taking partitions over, the topics pass) runs in tasks
+//! that it owns and that report back.
+
+mod decode;
+mod event;
+mod fetch;
+mod io;
+mod partition;
+mod prepare;
+mod problems;
+mod slot;
+mod topics;
+mod traffic;
+mod worker;
+
+use std::sync::Arc;
+
+use kafka::group::RevokeAck;
+use model::status::LinkStatus;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, info_span, warn};
+
+use crate::{
+    credit::Budget,
+    ledger::{DesiredLink, Ledger},
+    supervisor::Settings,
+};
+
+/// What every link of a process shares.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) settings: Settings,
+    /// Random id of this process.
+    pub(crate) process: String,
+    pub(crate) installation: String,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) news: mpsc::Sender<LinkNews>,
+}
+
+/// A link's control topic stands and belongs to it: its slots may be asked for.
+#[derive(Debug)]
+pub(crate) struct LinkNews {
+    pub(crate) link_id: String,
+    pub(crate) installation: String,
+}
+
+/// What the supervisor and the worker group tell a link.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Change(Box<DesiredLink>),
+    Assigned(Vec<u32>),
+    /// Drain these slots, then drop the answer.
+    Revoked(Vec<u32>, Arc<RevokeAck>),
+    /// These slots are somebody else's already: nothing may be stored any more.
+    Lost(Vec<u32>),
+}
+
+/// A running link, as the supervisor holds it.
+#[derive(Debug)]
+pub(crate) struct LinkHandle {
+    pub(crate) control_topic: String,
+    pub(crate) budget: Budget,
+    commands: mpsc::Sender<Command>,
+    status: watch::Receiver<LinkStatus>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+/// Returns the name of a link's control topic.
+pub(crate) fn control_topic_name(link_name: &str) -> String {
+    format!("causeway.link.{link_name}")
+}
+
+impl LinkHandle {
+    pub(crate) fn start(context: Context, desired: DesiredLink) -> Self {
+        let control_topic = control_topic_name(desired.spec.name.as_str());
+        let budget = Budget::new(context.settings.memory_bytes);
+        // A full channel makes the supervisor and the group wait for this link's loop, which never waits long.
+        let (commands, command_receiver) = mpsc::channel(64);
+        let stop = CancellationToken::new();
+        let span = info_span!("link", link.id = %desired.id, link.name = %desired.spec.name);
+        let (worker, status) = worker::Worker::new(context, desired, budget.clone(), stop.clone());
+        let task = tokio::spawn(worker.run(command_receiver).instrument(span));
+        Self { control_topic, budget, commands, status, stop, task }
+    }
+
+    pub(crate) fn commands(&self) -> mpsc::Sender<Command> {
+        self.commands.clone()
+    }
+
+    pub(crate) fn status(&self) -> LinkStatus {
+        self.status.borrow().clone()
+    }
+
+    /// Hands a change over. The loop takes commands at once, so a full channel means that it ended.
+    pub(crate) fn change(&self, desired: DesiredLink) {
+        if self.commands.try_send(Command::Change(Box::new(desired))).is_err() {
+            warn!("a link did not take its change; it follows with the next revision");
+        }
+    }
+
+    /// Drains, stores positions, releases slots, ends the task.
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        if let Err(error) = self.task.await {
+            warn!(%error, "a link's task ended badly");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! From fetched bytes to batches that can be sent: checked, filtered, and rebuilt where a patched header is not enough.
+//!
+//! **Invariant:** the source ranges of what comes out follow each other without overlap, begin where the lane stood and
+//! end where it goes on.
+
+use std::sync::Arc;
+
+use kafka::{
+    aborted::{AbortedIndex, Verdict},
+    batch::{BatchView, walk},
+    build::rebuild,
+    fetch::FetchedPartition,
+    patch::{Times, passes_through},
+};
+
+use crate::{credit::Credit, protocol::flow::{Outgoing, Runs}};
+
+/// A batch on its way, with the memory of the frame it stands in.
+#[derive(Clone, Debug)]
+pub(super) struct Payload {
+    pub(super) batch: BatchView,
+    pub(super) credit: Arc<Credit>,
+}
+
+/// Where one partition's fetching stands.
+#[derive(Clone, Debug)]
+pub(super) struct LaneState {
+    /// Next source offset wanted.
+    pub(super) next: i64,
+    pub(super) read_committed: bool,
+    /// Batches of this many bytes or more go alone: the destination may refuse them.
+    pub(super) alone_bytes: usize,
+    /// A range that the destination refused: records in it go one by one.
+    pub(super) singly: Option<(i64, i64)>,
+}
+
+/// What a response held of one partition, ready to be queued.
+#[derive(Debug, Default)]
+pub(super) struct Decoded {
+    pub(super) outgoing: Vec<Outgoing<Payload>>,
+    /// Source offset up to which nothing else is to be copied, when it lies behind the last batch.
+    pub(super) gap_to: Option<Gap>,
+    pub(super) bytes: usize,
+    /// The lane moved.
+    pub(super) advanced: bool,
+    /// Batches that were rebuilt.
+    pub(super) slow_path: u64,
+    /// Bytes that cannot be used; what came before them can.
+    pub(super) fault: Option<String>,
+}
+
+/// Offsets without a record to copy, up to `to`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Gap {
+    pub(super) to: i64,
+    pub(super) leader_epoch: i32,
+    /// Markers and aborted data alone, no compaction.
+    pub(super) explained: bool,
+}
+
+/// Decodes one partition's reply and moves its lane.
+pub(super) fn decode(
+    lane: &mut LaneState,
+    fetched: &FetchedPartition,
+    credit: &Arc<Credit>,
+) -> Decoded {
+    let mut decoded = Decoded::default();
+    let mut aborted = AbortedIndex::new(fetched.aborted.iter().copied());
+    let mut span = Span { from: lane.next, leader_epoch: -1, explained: true };
+    for batch in walk(fetched.records.clone()) {
+        let batch = match batch.and_then(|batch| batch.verify().map(|()| batch)) {
+            Ok(batch) => batch,
+            Err(error) => {
+                decoded.fault = Some(error.to_string());
+                break;
+            }
+        };
+        let next = batch.next_offset();
+        let verdict = aborted.judge(&batch);
+        if next <= lane.next {
+            continue; // the broker starts at the batch that contains the offset
+        }
+        span.explained &= batch.base_offset() <= lane.next;
+        span.leader_epoch = batch.leader_epoch();
+        if is_data(&batch, verdict, lane) {
+            span.explained &= batch.is_dense();
+            if let Err(error) = take(lane, batch, &mut span, credit, &mut decoded) {
+                decoded.fault = Some(error);
+                break;
+            }
+        }
+        lane.next = next;
+        decoded.advanced = true;
+    }
+    if decoded.advanced && span.from < lane.next {
+        decoded.gap_to = Some(Gap { to: lane.next, leader_epoch: span.leader_epoch, explained: span.explained });
+    }
+    decoded
+}
+
+/// Offsets that the next batch will stand for.
+struct Span {
+    from: i64,
+    leader_epoch: i32,
+    explained: bool,
+}
+
+fn is_data(batch: &BatchView, verdict: Verdict, lane: &LaneState) -> bool {
+    let dropped = lane.read_committed && verdict != Verdict::Keep;
+    !batch.is_control() && !batch.is_empty() && !dropped
+}
+
+/// Queues a data batch, whole or in single records.
+fn take(
+    lane: &LaneState,
+    batch: BatchView,
+    span: &mut Span,
+    credit: &Arc<Credit>,
+    decoded: &mut Decoded,
+) -> Result<(), String> {
+    let (from, to) = (lane.next.max(batch.base_offset()), batch.next_offset());
+    let singly = lane.singly.filter(|(start, end)| *start < to && from < *end);
+    let pieces = match singly {
+        Some(_) => (from..to).map(|offset| offset..offset + 1).collect(),
+        None => vec![from..to],
+    };
+    for piece in pieces {
+        let whole = piece == (batch.base_offset()..to);
+        let (ready, runs) = if whole && passes_through(&batch, Times::Visible) {
+            (batch.clone(), Runs::Dense(batch.base_offset(), i64::from(batch.records_count())))
+        } else {
+            decoded.slow_path += 1;
+            match rebuild(&batch, piece.clone()).map_err(|error| error.to_string())? {
+                Some(rebuilt) => {
+                    let runs = rebuilt.runs.iter().map(|run| (run.source_start, run.length));
+                    let runs = Runs::Sparse(runs.collect());
+                    (rebuilt.batch, runs)
+                }
+                None => continue,
+            }
+        };
+        decoded.bytes += ready.size_bytes();
+        decoded.outgoing.push(Outgoing {
+            source_from: span.from,
+            source_to: piece.end,
+            leader_epoch: batch.leader_epoch(),
+            runs,
+            explained: span.explained,
+            first_timestamp_ms: ready.base_timestamp(),
+            max_timestamp_ms: ready.max_timestamp(),
+            alone: singly.is_some() || ready.size_bytes() >= lane.alone_bytes,
+            payload: Payload { batch: ready, credit: credit.clone() },
+        });
+        *span = Span { from: piece.end, leader_epoch: batch.leader_epoch(), explained: true };
+    }
+    Ok(())
+}

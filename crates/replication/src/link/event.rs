@@ -1,0 +1,66 @@
+//! What reaches a link's loop.
+
+use std::{sync::Arc, time::Duration};
+
+use kafka::{
+    Error, client::ClusterMetadata, fetch::FetchConnection, produce::ProduceConnection,
+};
+use model::problem::Problem;
+
+use super::{fetch::FetchedLane, slot::SlotNews, traffic::ConnectionKey};
+use crate::protocol::{
+    ports::{ControlEntry, PortError},
+    takeover::Outcome,
+};
+
+/// A partition's place in the link's table; stays the same while the process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct PartitionId(pub(super) usize);
+
+/// Everything that tasks of a link tell its loop.
+#[derive(Debug)]
+pub(super) enum Event {
+    Fetch(FetchEvent),
+    Slot { slot: u32, news: SlotNews },
+}
+
+/// What a fetch connection tells.
+#[derive(Debug)]
+pub(super) enum FetchEvent {
+    Arrived { lanes: Vec<FetchedLane>, throttle: Duration },
+    /// The connection is lost; its partitions want another.
+    Closed { serial: u64, error: Error },
+}
+
+/// What a one-off task of a link came to.
+#[derive(Debug)]
+pub(super) enum Done {
+    /// The control topic stands.
+    Prepared(Result<Prepared, Box<Problem>>),
+    /// New records of control partition 0, and the offset read to.
+    Followed(Result<(Vec<ControlEntry>, i64), PortError>),
+    SourceMetadata(Result<Arc<ClusterMetadata>, Error>),
+    DestinationMetadata(Result<Arc<ClusterMetadata>, Error>),
+    FetchOpened { key: ConnectionKey, result: Result<FetchConnection, Error> },
+    ProduceOpened { key: ConnectionKey, result: Result<ProduceConnection, Error> },
+    TakenOver { id: PartitionId, generation: u64, result: Result<Outcome, PortError> },
+    /// Whether the source still holds what was fetched before this leader epoch.
+    Verified { id: PartitionId, generation: u64, epoch: i32, result: Result<bool, PortError> },
+    /// A data producer id for the link.
+    ProducerId(Result<i64, Error>),
+    Topics(Box<super::topics::PassResult>),
+    /// Something was written down elsewhere; nothing follows from it.
+    Noted,
+}
+
+/// A link whose control topic stands.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) source_cluster_id: String,
+    pub(super) control_topic_id: uuid::Uuid,
+    pub(super) slots: u32,
+    /// Half of the destination's `producer.id.expiration.ms`, one hour where it cannot be read.
+    pub(super) guard_ms: i64,
+    /// The control topic was never written to by this link, as far as SQL knows.
+    pub(super) first_start: bool,
+}

@@ -1,0 +1,309 @@
+//! One fetch connection of a link: asks its source broker for its share of partitions and hands on what came.
+//!
+//! The task takes memory credit before every request, checks and filters what comes ([`decode`]), and passes batches to
+//! the link's loop. A partition whose queue is full is left out of the next requests until it has drained, so that one
+//! slow mirror partition never holds up its neighbours.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use kafka::{
+    ErrorCode,
+    fetch::{FetchConnection, FetchFrom, FetchKey, FetchedPartition},
+};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+};
+use tracing::{Instrument, info_span};
+
+use super::{
+    decode::{Decoded, LaneState, decode},
+    event::{Event, FetchEvent, PartitionId},
+};
+use crate::credit::{Budget, Credit};
+
+/// Bytes of one fetch response; also the credit that a request takes.
+pub(super) const FETCH_BYTES: usize = 1 << 20;
+/// How long the broker may wait for data.
+const MAX_WAIT: Duration = Duration::from_millis(250);
+/// How soon to look again while partitions are parked behind full queues.
+const PARKED_WAIT: Duration = Duration::from_millis(5);
+
+/// Bytes of one partition that are fetched and not yet acknowledged; shared by the loop and the fetch task.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Queued(Arc<AtomicUsize>);
+
+impl Queued {
+    pub(super) fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn sub(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// One partition as a fetch connection follows it.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) id: PartitionId,
+    /// Tells this start of the partition from earlier ones, whose late data is dropped.
+    pub(super) generation: u64,
+    pub(super) key: FetchKey,
+    pub(super) leader_epoch: i32,
+    pub(super) state: LaneState,
+    pub(super) queued: Queued,
+}
+
+#[derive(Debug)]
+enum Change {
+    Follow(Box<Lane>),
+    Forget,
+}
+
+/// Changes that wait for the next request, by partition: at most one each.
+#[derive(Debug, Default)]
+struct Changes {
+    waiting: Mutex<HashMap<PartitionId, Change>>,
+    arrived: Notify,
+}
+
+/// A fetch connection's task, as the link's loop holds it.
+#[derive(Debug)]
+pub(super) struct Fetcher {
+    changes: Arc<Changes>,
+    task: JoinHandle<()>,
+}
+
+impl Fetcher {
+    /// Starts the task; `serial` comes back with [`FetchEvent::Closed`].
+    pub(super) fn start(
+        serial: u64,
+        connection: FetchConnection,
+        budget: Budget,
+        events: mpsc::Sender<Event>,
+    ) -> Self {
+        let changes = Arc::new(Changes::default());
+        let work = Work {
+            serial,
+            connection,
+            budget,
+            events,
+            changes: changes.clone(),
+            lanes: HashMap::new(),
+            by_key: HashMap::new(),
+            parked: Vec::new(),
+        };
+        let task = tokio::spawn(work.run().instrument(info_span!("fetch", serial)));
+        Self { changes, task }
+    }
+
+    pub(super) fn follow(&self, lane: Lane) {
+        self.change(lane.id, Change::Follow(Box::new(lane)));
+    }
+
+    pub(super) fn forget(&self, id: PartitionId) {
+        self.change(id, Change::Forget);
+    }
+
+    fn change(&self, id: PartitionId, change: Change) {
+        let mut waiting = self.changes.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.insert(id, change);
+        self.changes.arrived.notify_one();
+    }
+}
+
+impl Drop for Fetcher {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Work {
+    serial: u64,
+    connection: FetchConnection,
+    budget: Budget,
+    events: mpsc::Sender<Event>,
+    changes: Arc<Changes>,
+    lanes: HashMap<PartitionId, Lane>,
+    by_key: HashMap<FetchKey, PartitionId>,
+    parked: Vec<PartitionId>,
+}
+
+impl Work {
+    /// Ends when the connection is lost, the loop is gone, or the [`Fetcher`] is dropped.
+    async fn run(mut self) {
+        loop {
+            self.take_changes();
+            self.unpark();
+            if self.lanes.len() == self.parked.len() {
+                self.wait_for_work().await;
+                continue;
+            }
+            let credit = self.budget.take(FETCH_BYTES.min(self.budget.limit())).await;
+            match self.connection.fetch().await {
+                Ok(reply) => {
+                    if self.hand_on(reply.partitions, reply.frame_bytes, reply.throttle, credit).await.is_none() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    let event = FetchEvent::Closed { serial: self.serial, error };
+                    let _ = self.events.send(Event::Fetch(event)).await;
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn wait_for_work(&self) {
+        let arrived = self.changes.arrived.notified();
+        if self.parked.is_empty() {
+            arrived.await;
+        } else {
+            let _ = tokio::time::timeout(PARKED_WAIT, arrived).await;
+        }
+    }
+
+    fn take_changes(&mut self) {
+        let waiting = {
+            let mut waiting = self.changes.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *waiting)
+        };
+        for (id, change) in waiting {
+            self.drop_lane(id);
+            if let Change::Follow(lane) = change {
+                self.by_key.insert(lane.key.clone(), id);
+                ask(&mut self.connection, &lane);
+                self.lanes.insert(id, *lane);
+            }
+        }
+        self.set_wait();
+    }
+
+    fn drop_lane(&mut self, id: PartitionId) {
+        if let Some(lane) = self.lanes.remove(&id) {
+            self.by_key.remove(&lane.key);
+            self.connection.remove(&lane.key);
+            self.parked.retain(|parked| *parked != id);
+        }
+    }
+
+    /// Takes partitions back in whose queues have drained to half.
+    fn unpark(&mut self) {
+        if self.parked.is_empty() {
+            return;
+        }
+        let limit = queue_limit(&self.budget);
+        let (lanes, connection) = (&self.lanes, &mut self.connection);
+        self.parked.retain(|id| match lanes.get(id) {
+            Some(lane) if lane.queued.bytes() * 2 <= limit => {
+                ask(connection, lane);
+                false
+            }
+            Some(_) => true,
+            None => false,
+        });
+        self.set_wait();
+    }
+
+    /// While partitions are parked the broker must not hold the request for long.
+    fn set_wait(&mut self) {
+        let wait = if self.parked.is_empty() { MAX_WAIT } else { PARKED_WAIT };
+        self.connection.set_max_wait(wait);
+    }
+
+    /// Returns `None` when the loop is gone.
+    async fn hand_on(
+        &mut self,
+        partitions: Vec<FetchedPartition>,
+        frame_bytes: usize,
+        throttle: Duration,
+        mut credit: Credit,
+    ) -> Option<()> {
+        credit.settle(frame_bytes);
+        let credit = Arc::new(credit);
+        let limit = queue_limit(&self.budget);
+        let mut handed = Vec::with_capacity(partitions.len());
+        for fetched in partitions {
+            let Some(id) = self.by_key.get(&fetched.key).copied() else { continue };
+            let Some(lane) = self.lanes.get_mut(&id) else { continue };
+            let decoded = if fetched.error == ErrorCode::NONE {
+                decode(&mut lane.state, &fetched, &credit)
+            } else {
+                Decoded::default()
+            };
+            lane.queued.add(decoded.bytes);
+            let failed = fetched.error != ErrorCode::NONE || decoded.fault.is_some();
+            let full = lane.queued.bytes() >= limit;
+            if failed {
+                // The loop decides what to do and asks for the partition anew.
+                let key = lane.key.clone();
+                self.connection.remove(&key);
+            } else if full {
+                self.connection.remove(&lane.key);
+                self.parked.push(id);
+            } else if decoded.advanced {
+                ask(&mut self.connection, lane);
+            }
+            handed.push(FetchedLane {
+                id,
+                generation: lane.generation,
+                error: fetched.error,
+                high_watermark: fetched.high_watermark,
+                last_stable_offset: fetched.last_stable_offset,
+                log_start: fetched.log_start,
+                preferred_read_replica: fetched.preferred_read_replica,
+                decoded,
+            });
+            if failed {
+                self.drop_lane(id);
+            }
+        }
+        self.set_wait();
+        if handed.is_empty() && throttle.is_zero() {
+            return Some(());
+        }
+        let event = FetchEvent::Arrived { lanes: handed, throttle };
+        self.events.send(Event::Fetch(event)).await.ok()
+    }
+}
+
+/// How much one partition may hold: a quarter of the link's budget, at least one fetch.
+fn queue_limit(budget: &Budget) -> usize {
+    (budget.limit() / 4).max(FETCH_BYTES)
+}
+
+fn ask(connection: &mut FetchConnection, lane: &Lane) {
+    let from = FetchFrom {
+        offset: lane.state.next,
+        leader_epoch: lane.leader_epoch,
+        last_fetched_epoch: -1,
+        max_bytes: FETCH_BYTES as i32,
+    };
+    connection.set(lane.key.clone(), from);
+}
+
+/// What one response held of one partition.
+#[derive(Debug)]
+pub(super) struct FetchedLane {
+    pub(super) id: PartitionId,
+    pub(super) generation: u64,
+    pub(super) error: ErrorCode,
+    pub(super) high_watermark: i64,
+    pub(super) last_stable_offset: i64,
+    pub(super) log_start: i64,
+    pub(super) preferred_read_replica: Option<i32>,
+    pub(super) decoded: Decoded,
+}

@@ -1,0 +1,144 @@
+//! The control topic as the protocol reads and writes it.
+
+use bytes::Bytes;
+use kafka::{
+    Error, ErrorCode,
+    batch::{Codec, walk},
+    build::{NewRecord, build_batch},
+    fetch::{FetchKey, Isolation},
+    patch::Patch,
+    produce::ProducePart,
+    records::Records,
+};
+
+use super::{Wire, port};
+use crate::protocol::ports::{AppendError, Clock, ControlBatch, ControlEntry, ControlLog, PortError};
+
+impl ControlLog for Wire {
+    async fn read(&self, slot: u32, from: i64) -> Result<(Vec<ControlEntry>, i64), PortError> {
+        let key = FetchKey {
+            topic: self.control_topic.clone(),
+            topic_id: self.control_topic_id(),
+            partition: slot as i32,
+        };
+        let mut entries = Vec::new();
+        let mut next = from;
+        let mut end = None;
+        loop {
+            let fetched = match self.destination.read(&key, next, Isolation::ReadUncommitted).await {
+                // Compaction removed what the reader was behind of: begin where the log does.
+                Err(PortError::Broker(code)) if code == ErrorCode::OFFSET_OUT_OF_RANGE.0 && next == 0 => {
+                    next = self.log_start(&key).await?;
+                    continue;
+                }
+                other => other?,
+            };
+            let end = *end.get_or_insert(fetched.high_watermark);
+            let before = next;
+            for batch in walk(fetched.records) {
+                let batch = batch.and_then(|b| b.verify().map(|()| b)).map_err(broken)?;
+                next = next.max(batch.next_offset());
+                if !batch.is_control() {
+                    read_batch(&batch, from, &mut entries)?;
+                }
+            }
+            if next >= end || next == before {
+                return Ok((entries, next.max(end)));
+            }
+        }
+    }
+
+    async fn append(&self, batch: ControlBatch) -> Result<i64, AppendError> {
+        let indefinite = |error: Error| AppendError::Indefinite(error.to_string());
+        let client = self.destination.client().map_err(unsent)?;
+        let leader =
+            client.leader(&self.control_topic, batch.slot as i32).await.map_err(unsent)?;
+        let writer = self.destination.writer(leader.broker).await.map_err(unsent)?;
+        let part = self.part(&batch)?;
+        let asked = tokio::time::Instant::now();
+        let pending = writer.send(&[part], None).map_err(unsent)?;
+        let reply = pending.answer().await.map_err(indefinite)?;
+        let Some(ack) = reply.acks.first() else {
+            return Err(AppendError::Indefinite("an empty answer".to_owned()));
+        };
+        if ack.error.is_ok() {
+            return Ok(ack.base_offset);
+        }
+        if ack.error.is_stale_metadata() {
+            let topics = [self.control_topic.to_string()];
+            let _ = client.refresh(&topics, asked).await;
+        }
+        Err(AppendError::Refused(ack.error.0))
+    }
+}
+
+impl Wire {
+    fn part(&self, batch: &ControlBatch) -> Result<ProducePart, AppendError> {
+        let now_ms = self.wall_ms();
+        let records: Vec<NewRecord> = batch
+            .records
+            .iter()
+            .map(|record| {
+                let bytes = |text: &String| Bytes::from(text.clone());
+                NewRecord::new(Some(bytes(&record.key)), record.value.as_ref().map(bytes), now_ms)
+            })
+            .collect();
+        let patch = Patch {
+            producer_id: batch.producer_id,
+            producer_epoch: batch.epoch,
+            base_sequence: batch.base_sequence,
+        };
+        let built = build_batch(&records, Codec::Lz4, patch)
+            .map_err(|error| AppendError::Indefinite(error.to_string()))?;
+        Ok(ProducePart {
+            topic: self.control_topic.clone(),
+            topic_id: self.control_topic_id(),
+            partition: batch.slot as i32,
+            header: Bytes::copy_from_slice(&built.header()),
+            payload: built.payload(),
+        })
+    }
+
+    async fn log_start(&self, key: &FetchKey) -> Result<i64, PortError> {
+        use kafka::admin::{At, Isolation, TopicPartition};
+        let at = TopicPartition::new(key.topic.to_string(), key.partition);
+        let client = self.destination.client().map_err(port)?;
+        let answers = client.list_offsets(vec![at.clone()], At::Earliest, Isolation::Uncommitted);
+        Ok(super::only(answers.await, &at)?.offset.unwrap_or(0))
+    }
+}
+
+/// Nothing was sent: as good as refused by a broker that is not there.
+fn unsent(error: Error) -> AppendError {
+    match error.broker_code() {
+        Some(code) => AppendError::Refused(code.0),
+        None => AppendError::Indefinite(error.to_string()),
+    }
+}
+
+fn broken(error: impl std::fmt::Display) -> PortError {
+    PortError::Unreachable(format!("the control topic cannot be read: {error}"))
+}
+
+fn read_batch(
+    batch: &kafka::batch::BatchView,
+    from: i64,
+    entries: &mut Vec<ControlEntry>,
+) -> Result<(), PortError> {
+    let text = |bytes: Bytes| String::from_utf8_lossy(&bytes).into_owned();
+    let records = Records::open(batch).map_err(broken)?;
+    for record in records.iter() {
+        let record = record.map_err(broken)?;
+        if record.offset < from {
+            continue;
+        }
+        entries.push(ControlEntry {
+            offset: record.offset,
+            producer_id: batch.producer_id(),
+            epoch: batch.producer_epoch(),
+            key: record.key.map(text).unwrap_or_default(),
+            value: record.value.map(text),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! One mirrored partition as the link's loop holds it.
+
+use std::sync::Arc;
+
+use kafka::fetch::FetchKey;
+use model::{finding::Finding, problem::Problem};
+
+use super::{decode::Payload, event::PartitionId, fetch::Queued, traffic::ConnectionKey};
+use crate::{
+    meter::{EndHistory, RateMeter},
+    protocol::{
+        flow::Flow,
+        offset_map::OffsetMap,
+        position::{Identity, Position},
+        takeover::Resumed,
+    },
+};
+
+/// What a partition is doing.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// Its slot is not ours, or the link is paused or the topic retired.
+    Idle,
+    /// Takes over at this monotonic time.
+    Due { at_ms: i64 },
+    TakingOver,
+    /// What the take-over found is being stored.
+    Storing(Box<Resumed>),
+    Copying,
+    /// Nothing new is sent; what is in flight comes back first, then it takes over again.
+    Settling,
+    /// Nothing new is sent; what is in flight comes back first, then it is idle.
+    Draining,
+    /// An operator must choose.
+    Held(Box<Finding>),
+}
+
+/// One mirrored partition.
+#[derive(Debug)]
+pub(super) struct Partition {
+    pub(super) id: PartitionId,
+    pub(super) identity: Identity,
+    pub(super) key: FetchKey,
+    pub(super) mirror: Arc<str>,
+    pub(super) mirror_id: uuid::Uuid,
+    pub(super) slot: u32,
+    /// Where it begins without a stored position.
+    pub(super) at_first_start: bool,
+    pub(super) stage: Stage,
+    /// Counts starts, so that late data of an earlier one is dropped.
+    pub(super) generation: u64,
+    /// Counts what a fetch connection was told, so that late data is dropped.
+    pub(super) lane: u64,
+    /// The fetch connection that was told to follow it.
+    pub(super) following: Option<ConnectionKey>,
+    pub(super) flow: Option<Flow<Payload>>,
+    /// Last known position, while there is no flow.
+    pub(super) position: Option<Position>,
+    pub(super) map: OffsetMap,
+    pub(super) queued: Queued,
+    /// A batch of this partition stands in its producer's ready queue.
+    pub(super) ready: bool,
+    /// A position (and what belongs to it) waits to be stored.
+    pub(super) store_due: bool,
+    /// Monotonic time until which lost requests of ours may still arrive.
+    pub(super) quiet_at_ms: i64,
+    /// The control write that must be acknowledged before it takes over again.
+    pub(super) renewal: Option<u64>,
+    /// A range that the destination refused; sent record by record.
+    pub(super) singly: Option<(i64, i64)>,
+    /// Error and range of a record that was refused alone; judged when nothing is in flight any more.
+    pub(super) refusal: Option<(i16, (i64, i64))>,
+    /// Source leader epoch that [`crate::protocol::takeover::verify_source`] agreed to.
+    pub(super) verified_epoch: Option<i32>,
+    pub(super) source_start: Option<i64>,
+    pub(super) source_end: Option<i64>,
+    /// Source end when copying began: what is beyond it is live.
+    pub(super) live_from: Option<i64>,
+    pub(super) last_copied_ms: Option<i64>,
+    pub(super) rates: RateMeter,
+    pub(super) ends: EndHistory,
+    pub(super) problem: Option<Problem>,
+    /// Failed take-overs in a row.
+    pub(super) failures: u32,
+}
+
+impl Partition {
+    /// Returns the position: the flow's, else the last known one.
+    pub(super) fn position(&self) -> Option<&Position> {
+        self.flow.as_ref().map(Flow::position).or(self.position.as_ref())
+    }
+
+    /// Returns how many requests are in flight.
+    pub(super) fn in_flight(&self) -> usize {
+        self.flow.as_ref().map_or(0, Flow::in_flight)
+    }
+
+    /// Gives the flow up, with all that waits in it; the position stays.
+    pub(super) fn end_flow(&mut self, produce_timeout_ms: i64) {
+        if let Some(flow) = self.flow.take() {
+            self.quiet_at_ms = self.quiet_at_ms.max(flow.quiet_at_ms(produce_timeout_ms));
+            self.position = Some(flow.position().clone());
+        }
+        self.generation += 1;
+        self.queued = Queued::default();
+        self.renewal = None;
+        self.verified_epoch = None;
+    }
+
+    /// Returns source offsets not yet delivered, `None` while unknown.
+    pub(super) fn lag_records(&self) -> Option<i64> {
+        let position = self.position()?.source_next;
+        self.source_end.map(|end| (end - position).max(0))
+    }
+}

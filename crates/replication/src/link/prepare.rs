@@ -1,0 +1,177 @@
+//! Before a link asks for slots: both clusters answer, and its control topic stands and is what was left there.
+
+use std::sync::Arc;
+
+use kafka::{
+    Error,
+    admin::ConfigResource,
+    client::{Client, Topics},
+};
+use model::problem::Problem;
+
+use super::{
+    event::Prepared,
+    io::{End, Wire},
+};
+use crate::{
+    ledger::{DesiredLink, Ledger},
+    topic_sync::{ControlTopicFacts, control_topic_facts, create_control_topic},
+};
+
+/// Half of `producer.id.expiration.ms` where it cannot be read.
+const GUARD_MS: i64 = 3_600_000;
+
+/// Makes the control topic at the link's first start, checks it at every other.
+pub(super) async fn prepare(
+    wire: &Arc<Wire>,
+    link: &DesiredLink,
+    ledger: &dyn Ledger,
+) -> Result<Prepared, Box<Problem>> {
+    let source = reach(&wire.source, "source").await?;
+    let destination = reach(&wire.destination, "destination").await?;
+    if source == destination {
+        return Err(same_cluster(link));
+    }
+    let client = wire.destination.client().map_err(|e| unreachable(&wire.destination, "destination", &e))?;
+    let (facts, first_start) = control_topic(client, wire, link, ledger).await?;
+    Ok(Prepared {
+        source_cluster_id: source,
+        control_topic_id: facts.id,
+        slots: facts.partitions.unsigned_abs(),
+        guard_ms: guard_ms(client).await,
+        first_start,
+    })
+}
+
+/// Returns the cluster's own id.
+async fn reach(end: &End, side: &str) -> Result<String, Box<Problem>> {
+    let asked = async {
+        let metadata = end.client()?.metadata(Topics::None).await?;
+        Ok(metadata.cluster_id.unwrap_or_default())
+    };
+    asked.await.map_err(|error: Error| unreachable(end, side, &error))
+}
+
+async fn control_topic(
+    client: &Client,
+    wire: &Wire,
+    link: &DesiredLink,
+    ledger: &dyn Ledger,
+) -> Result<(ControlTopicFacts, bool), Box<Problem>> {
+    let name = &*wire.control_topic;
+    let look = || async {
+        let found = control_topic_facts(client, name).await;
+        found.map_err(|error| unreachable(&wire.destination, "destination", &error))
+    };
+    let mut found = look().await?;
+    if found.is_none() && link.control_topic_id.is_none() {
+        if let Err(error) = create_control_topic(client, name, link.spec.slots).await {
+            tracing::debug!(%error, "control topic not made");
+            if look().await?.is_none() {
+                return Err(not_made(name, link, &error.to_string()));
+            }
+        }
+        found = look().await?;
+    }
+    let Some(facts) = found else {
+        return Err(damaged(name, "it was deleted"));
+    };
+    let id = facts.id.to_string();
+    if link.control_topic_id.as_ref().is_some_and(|known| *known != id) {
+        return Err(damaged(name, "it was deleted and made again (its topic id is another)"));
+    }
+    if !facts.keeps_all() {
+        return Err(damaged(name, "its cleanup.policy is not `compact`"));
+    }
+    let stored = ledger.control_topic_made(&link.id, &id).await;
+    stored.map_err(|error| {
+        Box::new(Problem {
+            code: "store.unavailable".to_owned(),
+            status: 503,
+            title: "The control database does not answer.".to_owned(),
+            detail: error.to_string(),
+            state: Some("waiting".to_owned()),
+            next_step: Some("Check the database; it is tried again.".to_owned()),
+            ..Problem::default()
+        })
+    })?;
+    Ok((facts, true))
+}
+
+/// Returns how young our last batch must be for the broker to keep its producer state: half of the expiry time.
+async fn guard_ms(client: &Client) -> i64 {
+    let Ok(metadata) = client.metadata(Topics::None).await else { return GUARD_MS };
+    let Some(broker) = metadata.brokers.first().map(|broker| broker.id) else { return GUARD_MS };
+    let resource = ConfigResource::Broker(broker);
+    let Ok(mut configs) = client.describe_configs(std::slice::from_ref(&resource)).await else {
+        return GUARD_MS;
+    };
+    let Some(Ok(entries)) = configs.remove(&resource) else { return GUARD_MS };
+    entries
+        .iter()
+        .find(|entry| entry.name == "producer.id.expiration.ms")
+        .and_then(|entry| entry.value.as_ref()?.parse::<i64>().ok())
+        .map_or(GUARD_MS, |expiry_ms| expiry_ms / 2)
+}
+
+fn unreachable(end: &End, side: &str, error: &Error) -> Box<Problem> {
+    let cluster = &end.spec.name;
+    Box::new(Problem {
+        code: error.code().to_owned(),
+        status: 503,
+        title: format!("The {side} `{cluster}` does not answer."),
+        detail: error.to_string(),
+        state: Some("waiting".to_owned()),
+        cause: Some(error.to_string()),
+        broker_error: error.broker_code().map(|code| code.name().to_owned()),
+        next_step: Some(format!(
+            "Test the connection of cluster `{cluster}`; the link starts by itself once it answers."
+        )),
+        ..Problem::default()
+    })
+}
+
+fn same_cluster(link: &DesiredLink) -> Box<Problem> {
+    Box::new(Problem {
+        code: "topology.same_cluster".to_owned(),
+        status: 409,
+        title: "Source and destination are one cluster.".to_owned(),
+        detail: format!(
+            "`{}` and `{}` have the same cluster id; the link would copy its own output.",
+            link.spec.source, link.spec.destination
+        ),
+        state: Some("needs_decision".to_owned()),
+        next_step: Some("Correct the bootstrap addresses of one of them.".to_owned()),
+        ..Problem::default()
+    })
+}
+
+fn not_made(name: &str, link: &DesiredLink, cause: &str) -> Box<Problem> {
+    Box::new(Problem {
+        code: "control.not_made".to_owned(),
+        status: 503,
+        title: format!("The control topic could not be made at `{}`.", link.spec.destination),
+        detail: format!("Topic `{name}`: {cause}"),
+        state: Some("waiting".to_owned()),
+        cause: Some(cause.to_owned()),
+        next_step: Some(format!(
+            "Grant CREATE, READ, WRITE and DESCRIBE on `{name}` at the destination; it is tried again."
+        )),
+        ..Problem::default()
+    })
+}
+
+fn damaged(name: &str, cause: &str) -> Box<Problem> {
+    Box::new(Problem {
+        code: "control.damaged".to_owned(),
+        status: 409,
+        title: "The control topic is not what was left there.".to_owned(),
+        detail: format!("Topic `{name}`: {cause}. Nothing is copied until that is settled."),
+        state: Some("needs_decision".to_owned()),
+        cause: Some(cause.to_owned()),
+        next_step: Some(
+            "Restore the control topic, or delete the link and make it anew under another name.".to_owned(),
+        ),
+        ..Problem::default()
+    })
+}

@@ -1,0 +1,235 @@
+//! One slot of a link in this process: a task that claims it, stores into it, renews the claim and leaves it.
+//!
+//! The protocol is [`crate::protocol::claim`]; this task gives it a place to wait. It does one thing at a time, in the
+//! order in which it is told, and repeats what is uncertain until the slot is ours again or somebody else's.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use kafka::backoff::Backoff;
+use tokio::{sync::mpsc, task::JoinHandle};
+use tracing::{Instrument, info_span, warn};
+
+use super::{event::Event, io::Wire};
+use crate::protocol::{
+    bootstrap::bootstrap,
+    claim::{Claimant, Claimed, LEASE, Slot, SlotError, claim},
+    control::{ControlState, Spec},
+    ports::{Clock, ControlWrite},
+};
+
+/// How the slot is entered.
+#[derive(Clone, Debug)]
+pub(super) enum Entry {
+    Claim,
+    /// Slot 0 of a link that never ran: this `spec` is written.
+    Bootstrap(Box<Spec>),
+}
+
+/// What the loop asks of a slot; at most one store or renewal is open at a time.
+#[derive(Debug)]
+pub(super) enum Ask {
+    Store(Vec<ControlWrite>),
+    Renew,
+    Release { open_until_ms: i64 },
+}
+
+/// What a slot tells the loop.
+#[derive(Debug)]
+pub(super) enum SlotNews {
+    Owned { state: Box<ControlState>, quiet_at_ms: i64 },
+    Stored,
+    Renewed,
+    /// Somebody else has it.
+    Lost(String),
+    /// Not what was left there; a person must look.
+    Asks(String),
+    /// The claim does not succeed yet.
+    Troubled(String),
+    Released,
+}
+
+/// A slot's task, as the loop holds it.
+#[derive(Debug)]
+pub(super) struct SlotTask {
+    asks: mpsc::Sender<Ask>,
+    lease_until_ms: Arc<AtomicI64>,
+    task: JoinHandle<()>,
+}
+
+impl SlotTask {
+    pub(super) fn start(
+        wire: Arc<Wire>,
+        who: Claimant,
+        slot: u32,
+        entry: Entry,
+        events: mpsc::Sender<Event>,
+    ) -> Self {
+        // One open store or renewal and one release fit; the loop keeps to that.
+        let (asks, receiver) = mpsc::channel(4);
+        let lease_until_ms = Arc::new(AtomicI64::new(i64::MIN));
+        let work = Work { wire, who, slot, events, lease_until_ms: lease_until_ms.clone() };
+        let span = info_span!("slot", slot);
+        let task = tokio::spawn(work.run(entry, receiver).instrument(span));
+        Self { asks, lease_until_ms, task }
+    }
+
+    /// Says whether data may be sent at this monotonic time.
+    pub(super) fn lease_fresh(&self, now_ms: i64) -> bool {
+        now_ms < self.lease_until_ms.load(Ordering::Acquire)
+    }
+
+    /// Returns the monotonic end of the lease, for whoever asks at the last moment.
+    pub(super) fn lease(&self) -> Arc<AtomicI64> {
+        self.lease_until_ms.clone()
+    }
+
+    /// Returns how long ago the last acknowledged control write was sent.
+    pub(super) fn lease_age_ms(&self, now_ms: i64) -> i64 {
+        let until = self.lease_until_ms.load(Ordering::Acquire);
+        now_ms.saturating_sub(until.saturating_sub(LEASE.as_millis() as i64))
+    }
+
+    /// Returns whether the task took it; it does not once it ended.
+    pub(super) fn ask(&self, ask: Ask) -> bool {
+        self.asks.try_send(ask).is_ok()
+    }
+}
+
+impl Drop for SlotTask {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Work {
+    wire: Arc<Wire>,
+    who: Claimant,
+    slot: u32,
+    events: mpsc::Sender<Event>,
+    lease_until_ms: Arc<AtomicI64>,
+}
+
+impl Work {
+    /// Ends when the slot is released or lost, or the loop drops the task.
+    async fn run(self, entry: Entry, mut asks: mpsc::Receiver<Ask>) {
+        let Some(mut slot) = self.enter(entry).await else { return };
+        while let Some(ask) = asks.recv().await {
+            let (result, news) = match ask {
+                Ask::Store(records) => {
+                    (self.insist(&mut slot, Some(records)).await, SlotNews::Stored)
+                }
+                Ask::Renew => (self.insist(&mut slot, None).await, SlotNews::Renewed),
+                Ask::Release { open_until_ms } => {
+                    let wire = &*self.wire;
+                    if let Err(error) = slot.release(wire, wire, open_until_ms).await {
+                        warn!(%error, "left a slot without marking it released");
+                    }
+                    return self.tell(SlotNews::Released).await;
+                }
+            };
+            match result {
+                Ok(()) => self.tell(news).await,
+                Err(error) => return self.give_up(error).await,
+            }
+        }
+    }
+
+    /// Claims until the slot is ours or not to be had.
+    async fn enter(&self, entry: Entry) -> Option<Slot> {
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        loop {
+            let sent_ms = self.wire.monotonic_ms();
+            let wire = &*self.wire;
+            let claimed = match &entry {
+                Entry::Claim => claim(wire, wire, &self.who, self.slot).await,
+                Entry::Bootstrap(spec) => bootstrap(wire, wire, &self.who, spec).await,
+            };
+            match claimed {
+                Ok(Claimed::Owned(slot)) => {
+                    self.renewed(sent_ms);
+                    let news = SlotNews::Owned {
+                        state: Box::new(slot.state.clone()),
+                        quiet_at_ms: slot.quiet_at_ms(),
+                    };
+                    self.tell(news).await;
+                    return Some(*slot);
+                }
+                Ok(Claimed::NotOurs(by)) => {
+                    let by = by.map_or("another worker".to_owned(), |claim| claim.worker);
+                    self.tell(SlotNews::Lost(by)).await;
+                    return None;
+                }
+                Ok(Claimed::Empty) => {
+                    self.tell(SlotNews::Asks("the control topic is empty".to_owned())).await;
+                    return None;
+                }
+                Err(error @ (SlotError::WentBack { .. } | SlotError::Record(_))) => {
+                    self.tell(SlotNews::Asks(error.to_string())).await;
+                    return None;
+                }
+                Err(error) => {
+                    self.tell(SlotNews::Troubled(error.to_string())).await;
+                    tokio::time::sleep(backoff.next_delay()).await;
+                }
+            }
+        }
+    }
+
+    /// Stores (or renews) until it is acknowledged at a claim of ours.
+    async fn insist(
+        &self,
+        slot: &mut Slot,
+        records: Option<Vec<ControlWrite>>,
+    ) -> Result<(), SlotError> {
+        let wire = &*self.wire;
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+        let mut uncertain = false;
+        loop {
+            let sent_ms = self.wire.monotonic_ms();
+            let result = match &records {
+                _ if uncertain => slot.reclaim(wire, wire).await,
+                Some(records) => slot.store(wire, wire, records.clone()).await,
+                None => slot.renew(wire, wire).await,
+            };
+            match result {
+                Ok(()) if uncertain => {
+                    uncertain = false;
+                    self.renewed(sent_ms);
+                }
+                Ok(()) => {
+                    self.renewed(sent_ms);
+                    return Ok(());
+                }
+                Err(SlotError::Uncertain { .. } | SlotError::Port(_)) => {
+                    uncertain = true;
+                    tokio::time::sleep(backoff.next_delay()).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn give_up(&self, error: SlotError) {
+        self.lease_until_ms.store(i64::MIN, Ordering::Release);
+        let news = match error {
+            SlotError::Lost { .. } => SlotNews::Lost("another worker".to_owned()),
+            error => SlotNews::Asks(error.to_string()),
+        };
+        self.tell(news).await;
+    }
+
+    fn renewed(&self, sent_ms: i64) {
+        self.lease_until_ms.store(sent_ms + LEASE.as_millis() as i64, Ordering::Release);
+    }
+
+    /// The loop is gone when this does not arrive.
+    async fn tell(&self, news: SlotNews) {
+        let _ = self.events.send(Event::Slot { slot: self.slot, news }).await;
+    }
+}

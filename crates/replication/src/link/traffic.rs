@@ -1,0 +1,218 @@
+//! The connections that carry a link's data: opened when wanted, counted here, given up when lost.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::stream::FuturesUnordered;
+use kafka::{Error, backoff::Backoff, produce::ProduceConnection};
+use model::problem::Problem;
+
+use super::{
+    decode::Payload,
+    event::PartitionId,
+    fetch::{Fetcher, Queued},
+};
+use crate::credit::Credit;
+
+/// Decides how many connections carry data to and from one broker.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ConnectionCount {
+    pub(super) fetch: usize,
+    pub(super) produce: usize,
+}
+
+impl Default for ConnectionCount {
+    fn default() -> Self {
+        Self { fetch: 2, produce: 2 }
+    }
+}
+
+/// Which side of the link a connection serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Side {
+    Fetch,
+    Produce,
+}
+
+/// One of the connections to one broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct ConnectionKey {
+    pub(super) side: Side,
+    pub(super) broker: i32,
+    pub(super) shard: usize,
+}
+
+impl ConnectionCount {
+    /// Returns the connection that a partition is pinned to, so that its batches keep their order.
+    pub(super) fn key(self, side: Side, broker: i32, id: PartitionId) -> ConnectionKey {
+        let count = match side {
+            Side::Fetch => self.fetch,
+            Side::Produce => self.produce,
+        };
+        ConnectionKey { side, broker, shard: id.0 % count.max(1) }
+    }
+}
+
+/// A connection that is wanted.
+#[derive(Debug)]
+pub(super) enum Line {
+    Opening,
+    Fetch { fetcher: Fetcher, serial: u64 },
+    Produce(Box<Producer>),
+    Failed { retry_at_ms: i64 },
+}
+
+/// Requests on one produce connection at a time.
+const MAX_REQUESTS: usize = 64;
+/// Bytes in flight on one produce connection.
+const MAX_IN_FLIGHT_BYTES: usize = 16 << 20;
+/// Bytes after which a request takes no further batch.
+pub(super) const REQUEST_BYTES: usize = 1 << 20;
+
+/// An open produce connection with the partitions that have something for it.
+#[derive(Debug)]
+pub(super) struct Producer {
+    pub(super) connection: ProduceConnection,
+    pub(super) serial: u64,
+    pub(super) ready: VecDeque<PartitionId>,
+    pub(super) requests: usize,
+    pub(super) bytes: usize,
+}
+
+impl Producer {
+    pub(super) fn may_send(&self) -> bool {
+        !self.ready.is_empty()
+            && self.requests < MAX_REQUESTS
+            && self.bytes < MAX_IN_FLIGHT_BYTES
+    }
+}
+
+/// What is remembered of a batch while it is in flight.
+#[derive(Debug)]
+pub(super) struct SentPart {
+    pub(super) id: PartitionId,
+    pub(super) generation: u64,
+    pub(super) queued: Queued,
+    pub(super) bytes: usize,
+    pub(super) records: u32,
+    pub(super) first_timestamp_ms: i64,
+    pub(super) max_timestamp_ms: i64,
+    pub(super) source_base: i64,
+    /// Gives the frame's memory back when the answer is there.
+    pub(super) credit: Arc<Credit>,
+}
+
+impl SentPart {
+    pub(super) fn new(id: PartitionId, generation: u64, queued: Queued, payload: Payload) -> Self {
+        let batch = &payload.batch;
+        Self {
+            id,
+            generation,
+            queued,
+            bytes: batch.size_bytes(),
+            records: batch.records_count().unsigned_abs(),
+            first_timestamp_ms: batch.base_timestamp(),
+            max_timestamp_ms: batch.max_timestamp(),
+            source_base: batch.base_offset(),
+            credit: payload.credit,
+        }
+    }
+}
+
+/// A produce request that was answered, or never will be.
+#[derive(Debug)]
+pub(super) struct Replied {
+    pub(super) key: ConnectionKey,
+    pub(super) serial: u64,
+    pub(super) parts: Vec<SentPart>,
+    pub(super) result: Result<kafka::produce::ProduceReply, Error>,
+}
+
+type Reply = std::pin::Pin<Box<dyn Future<Output = Replied> + Send>>;
+
+/// All connections of a link in this process.
+pub(super) struct Traffic {
+    pub(super) count: ConnectionCount,
+    pub(super) lines: BTreeMap<ConnectionKey, Line>,
+    backoffs: HashMap<ConnectionKey, Backoff>,
+    pub(super) replies: FuturesUnordered<Reply>,
+    serial: u64,
+    /// Why the last attempt to reach a side's broker failed, by connection.
+    pub(super) problems: BTreeMap<ConnectionKey, Problem>,
+    /// Connections with something to send.
+    pub(super) sending: BTreeSet<ConnectionKey>,
+}
+
+impl Traffic {
+    pub(super) fn new() -> Self {
+        Self {
+            count: ConnectionCount::default(),
+            lines: BTreeMap::new(),
+            backoffs: HashMap::new(),
+            replies: FuturesUnordered::new(),
+            serial: 0,
+            problems: BTreeMap::new(),
+            sending: BTreeSet::new(),
+        }
+    }
+
+    /// Returns whether the connection must be opened now; it then counts as opening.
+    pub(super) fn want(&mut self, key: ConnectionKey, now_ms: i64) -> bool {
+        match self.lines.get(&key) {
+            None => {}
+            Some(Line::Failed { retry_at_ms }) if *retry_at_ms <= now_ms => {}
+            Some(_) => return false,
+        }
+        self.lines.insert(key, Line::Opening);
+        true
+    }
+
+    pub(super) fn next_serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    pub(super) fn opened(&mut self, key: ConnectionKey, line: Line) {
+        self.backoffs.remove(&key);
+        self.problems.remove(&key);
+        self.lines.insert(key, line);
+    }
+
+    /// Notes that a connection could not be opened, or was lost; tried again after a growing while.
+    pub(super) fn failed(&mut self, key: ConnectionKey, now_ms: i64) -> i64 {
+        let backoff = self.backoffs.entry(key).or_insert_with(|| {
+            Backoff::new(Duration::from_millis(200), Duration::from_secs(10))
+        });
+        let retry_at_ms = now_ms + backoff.next_delay().as_millis() as i64;
+        self.sending.remove(&key);
+        self.lines.insert(key, Line::Failed { retry_at_ms });
+        retry_at_ms
+    }
+
+    /// Closes connections that nobody needs any more.
+    pub(super) fn retain(&mut self, wanted: &BTreeSet<ConnectionKey>) {
+        self.lines.retain(|key, line| {
+            wanted.contains(key)
+                || matches!(line, Line::Produce(producer) if producer.requests > 0)
+        });
+        self.problems.retain(|key, _| wanted.contains(key));
+        self.sending.retain(|key| wanted.contains(key));
+    }
+
+    pub(super) fn fetcher(&self, key: ConnectionKey) -> Option<&Fetcher> {
+        match self.lines.get(&key) {
+            Some(Line::Fetch { fetcher, .. }) => Some(fetcher),
+            _ => None,
+        }
+    }
+
+    pub(super) fn producer(&mut self, key: ConnectionKey) -> Option<&mut Producer> {
+        match self.lines.get_mut(&key) {
+            Some(Line::Produce(producer)) => Some(producer),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,469 @@
+//! The slots of this process: claimed when the group assigns them, stored into every tick, left when it takes them back.
+
+use std::sync::{Arc, atomic::AtomicI64};
+
+use kafka::group::RevokeAck;
+use model::problem::Problem;
+use tracing::{debug, info, warn};
+
+use super::Worker;
+use crate::{
+    link::{
+        control_topic_name,
+        event::PartitionId,
+        partition::Stage,
+        slot::{Ask, Entry, SlotNews, SlotTask},
+    },
+    protocol::{
+        claim::{Claimant, RENEW_BUSY, RENEW_IDLE},
+        control::{ControlState, write_progress},
+        ports::{Clock, ControlEntry, ControlWrite, PortError},
+        position::Position,
+    },
+};
+
+/// One group session: a slot that was lost is claimed again only after it, if the group still gives it to us.
+const SESSION_MS: i64 = 10_000;
+/// Positions stored in one batch.
+const STORE_PARTITIONS: usize = 400;
+
+/// One slot that the group assigned to this process.
+pub(super) struct SlotEntry {
+    stage: SlotStage,
+    task: Option<SlotTask>,
+    /// What its partition of the control topic said when it was claimed.
+    pub(super) state: ControlState,
+    /// Monotonic time until which former owners' requests may still arrive.
+    pub(super) quiet_at_ms: i64,
+    /// A store or renewal is on its way, and which positions it holds.
+    open: Option<Vec<Stored>>,
+    /// Records to store besides positions.
+    writes: Vec<ControlWrite>,
+    /// Store with the next chance, not with the next tick.
+    urgent: bool,
+    renew: bool,
+    /// Control writes begun and acknowledged.
+    begun: u64,
+    acknowledged: u64,
+    last_store_ms: i64,
+    leaving: bool,
+    releasing: bool,
+    /// Answers the group when the slot is left.
+    acks: Vec<Arc<RevokeAck>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SlotStage {
+    /// Waits for a `spec` in control partition 0.
+    Assigned,
+    Claiming,
+    Owned,
+    /// Lost to another; claimed again at this monotonic time if the group still gives it to us.
+    Retry { at_ms: i64 },
+    /// A person must look at the control topic.
+    Asks,
+}
+
+struct Stored {
+    id: PartitionId,
+    generation: u64,
+    position: Position,
+}
+
+impl SlotEntry {
+    fn new() -> Self {
+        Self {
+            stage: SlotStage::Assigned,
+            task: None,
+            state: ControlState::default(),
+            quiet_at_ms: 0,
+            open: None,
+            writes: Vec::new(),
+            urgent: false,
+            renew: false,
+            begun: 0,
+            acknowledged: 0,
+            last_store_ms: 0,
+            leaving: false,
+            releasing: false,
+            acks: Vec::new(),
+        }
+    }
+
+    /// Says whether partitions of the slot may work.
+    pub(super) fn works(&self) -> bool {
+        self.stage == SlotStage::Owned && !self.leaving
+    }
+
+    pub(super) fn owned(&self) -> bool {
+        self.stage == SlotStage::Owned
+    }
+
+    pub(super) fn lease_fresh(&self, now_ms: i64) -> bool {
+        self.task.as_ref().is_some_and(|task| task.lease_fresh(now_ms))
+    }
+
+    /// Wants the claim renewed, and returns the number of the write that does it.
+    pub(super) fn renewal(&mut self) -> u64 {
+        self.renew = true;
+        self.begun + 1
+    }
+
+    pub(super) fn acknowledged(&self, write: u64) -> bool {
+        self.acknowledged >= write
+    }
+
+    /// Wants records stored at once.
+    pub(super) fn write(&mut self, records: impl IntoIterator<Item = ControlWrite>) {
+        self.writes.extend(records);
+        self.urgent = true;
+    }
+
+    pub(super) fn hurry(&mut self) {
+        self.urgent = true;
+    }
+
+    pub(super) fn lease(&self) -> Option<Arc<AtomicI64>> {
+        self.task.as_ref().map(SlotTask::lease)
+    }
+}
+
+impl Worker {
+    pub(super) fn assigned(&mut self, slots: &[u32]) {
+        if self.leaving_until_ms.is_some() {
+            return;
+        }
+        for slot in slots {
+            self.slots.entry(*slot).or_insert_with(SlotEntry::new).leaving = false;
+        }
+        info!(?slots, "slots assigned");
+        self.claim_slots();
+    }
+
+    /// Claims what waits for it: nobody claims before a `spec` with our link and installation was read.
+    pub(super) fn claim_slots(&mut self) {
+        let Some(prepared) = &self.prepared else { return };
+        if !self.root_known {
+            return;
+        }
+        let ours = self.root.spec.as_ref().is_some_and(|spec| {
+            spec.link_id == self.link.id && spec.installation == self.context.installation
+        });
+        let first_start = prepared.first_start && self.root.next_offset == 0;
+        if !ours && !first_start {
+            return self.problem("control", control_topic_problem(self.root.spec.is_some()));
+        }
+        self.problems.clear("control");
+        let spec = self.first_spec();
+        let now_ms = self.wire.monotonic_ms();
+        for (number, slot) in &mut self.slots {
+            let due = match slot.stage {
+                SlotStage::Assigned => true,
+                SlotStage::Retry { at_ms } => at_ms <= now_ms,
+                _ => false,
+            };
+            let entry = match (ours, number) {
+                (true, _) => Entry::Claim,
+                (false, 0) => Entry::Bootstrap(Box::new(spec.clone())),
+                (false, _) => continue,
+            };
+            if due && !slot.leaving {
+                slot.stage = SlotStage::Claiming;
+                let who = Claimant {
+                    worker: self.context.settings.worker.clone(),
+                    process: self.context.process.clone(),
+                    produce_timeout: self.context.settings.produce_timeout,
+                };
+                let events = self.event_sender.clone();
+                slot.task = Some(SlotTask::start(self.wire.clone(), who, *number, entry, events));
+            }
+        }
+    }
+
+    pub(super) fn followed(&mut self, result: Result<(Vec<ControlEntry>, i64), PortError>) {
+        let now_ms = self.wire.monotonic_ms();
+        self.follow.finished(now_ms + super::FOLLOW_MS);
+        match result {
+            Ok((entries, end)) => {
+                for entry in &entries {
+                    if let Err(error) = self.root.apply(entry) {
+                        return self.problem("control", malformed_problem(&error.to_string()));
+                    }
+                }
+                self.root.next_offset = self.root.next_offset.max(end);
+                self.root_known = true;
+                self.problems.clear("follow");
+                if !entries.is_empty() {
+                    self.destination_errand.hurry(now_ms);
+                    self.reconcile_partitions();
+                }
+                self.claim_slots();
+            }
+            Err(error) => self.problem("follow", self.control_unreachable(&error.to_string())),
+        }
+    }
+
+    pub(super) fn slot_news(&mut self, number: u32, news: SlotNews) {
+        debug!(slot = number, ?news, "slot news");
+        match news {
+            SlotNews::Owned { state, quiet_at_ms } => self.slot_owned(number, *state, quiet_at_ms),
+            SlotNews::Stored | SlotNews::Renewed => self.slot_acknowledged(number),
+            SlotNews::Lost(by) => {
+                warn!(slot = number, by, "slot was taken over");
+                self.slot_lost(number, SlotStage::Retry {
+                    at_ms: self.wire.monotonic_ms() + SESSION_MS,
+                });
+            }
+            SlotNews::Asks(why) => {
+                self.slot_lost(number, SlotStage::Asks);
+                self.problem("control", malformed_problem(&why));
+            }
+            SlotNews::Troubled(why) => {
+                let problem = self.control_unreachable(&why);
+                self.problem("slots", problem);
+            }
+            SlotNews::Released => self.slot_released(number),
+        }
+    }
+
+    fn slot_owned(&mut self, number: u32, state: ControlState, quiet_at_ms: i64) {
+        self.problems.clear("slots");
+        let now_ms = self.wire.monotonic_ms();
+        let Some(slot) = self.slots.get_mut(&number) else { return };
+        slot.stage = SlotStage::Owned;
+        slot.quiet_at_ms = quiet_at_ms;
+        slot.last_store_ms = now_ms;
+        self.findings.extend(state.findings.iter().map(|(id, f)| (id.clone(), f.clone())));
+        if number == 0 {
+            // Our own claim may have been preceded by news that the follower has not read yet.
+            self.root = state.clone();
+            self.root_known = true;
+            self.topics_errand.hurry(now_ms);
+            self.producer_errand.hurry(now_ms);
+        }
+        slot.state = state;
+        self.reconcile_partitions();
+        self.claim_slots();
+    }
+
+    fn slot_acknowledged(&mut self, number: u32) {
+        let Some(slot) = self.slots.get_mut(&number) else { return };
+        slot.acknowledged += 1;
+        for stored in slot.open.take().unwrap_or_default() {
+            let partition = &mut self.partitions[stored.id.0];
+            if partition.generation != stored.generation {
+                continue;
+            }
+            if let Some(flow) = &mut partition.flow {
+                flow.stored(&stored.position);
+            }
+            if partition.position().is_some_and(|now| now.same_place(&stored.position)) {
+                partition.store_due = false;
+            }
+            if matches!(partition.stage, Stage::Storing(_)) {
+                self.start_copying(stored.id);
+            }
+        }
+        // The lease is fresh, and what had to be stored first is stored.
+        let waiting: Vec<PartitionId> = self
+            .partitions
+            .iter()
+            .filter(|p| p.slot == number && p.flow.is_some())
+            .map(|p| p.id)
+            .collect();
+        for id in waiting {
+            self.settle(id);
+            self.make_ready(id);
+        }
+        self.advance_slot(number);
+    }
+
+    /// Drains slots that the group takes back, or all when the link is left.
+    pub(super) fn drain_slots(&mut self, slots: &[u32], ack: Option<Arc<RevokeAck>>) {
+        for number in slots {
+            let Some(slot) = self.slots.get_mut(number) else { continue };
+            slot.leaving = true;
+            slot.acks.extend(ack.clone());
+            if slot.stage != SlotStage::Owned {
+                self.slots.remove(number);
+            }
+        }
+        self.reconcile_partitions();
+        for number in slots {
+            self.advance_slot(*number);
+        }
+    }
+
+    /// The group gave our slots to others already: nothing of them may be stored any more.
+    pub(super) fn lost_by_group(&mut self, slots: &[u32]) {
+        warn!(?slots, "slots lost by the group");
+        for number in slots {
+            self.slot_lost(*number, SlotStage::Asks);
+            self.slots.remove(number);
+        }
+    }
+
+    pub(super) fn slot_fenced(&mut self, number: u32) {
+        let at_ms = self.wire.monotonic_ms() + SESSION_MS;
+        self.slot_lost(number, SlotStage::Retry { at_ms });
+    }
+
+    fn slot_lost(&mut self, number: u32, stage: SlotStage) {
+        if let Some(slot) = self.slots.get_mut(&number) {
+            let acks = std::mem::take(&mut slot.acks);
+            let leaving = slot.leaving;
+            *slot = SlotEntry { stage, leaving, ..SlotEntry::new() };
+            drop(acks);
+            if leaving {
+                self.slots.remove(&number);
+            }
+        }
+        let ids: Vec<PartitionId> =
+            self.partitions.iter().filter(|p| p.slot == number).map(|p| p.id).collect();
+        for id in ids {
+            self.abandon(id);
+        }
+    }
+
+    fn slot_released(&mut self, number: u32) {
+        self.slots.remove(&number);
+        info!(slot = number, "slot released");
+    }
+
+    /// Stores, renews or releases, whichever is due; one thing at a time.
+    pub(super) fn advance_slot(&mut self, number: u32) {
+        let now_ms = self.wire.monotonic_ms();
+        let Some(slot) = self.slots.get(&number) else { return };
+        if let SlotStage::Retry { at_ms } = slot.stage {
+            if at_ms <= now_ms {
+                self.claim_slots();
+            }
+            return;
+        }
+        if !slot.owned() || slot.open.is_some() || slot.releasing {
+            return;
+        }
+        let (urgent, leaving) = (slot.urgent, slot.leaving);
+        let due = urgent || leaving || now_ms - slot.last_store_ms >= self.store_interval_ms();
+        let drained = leaving && self.slot_is_drained(number);
+        if due && (!leaving || drained) && self.store(number, now_ms) {
+            return;
+        }
+        let open_until_ms = self.open_until_ms(number);
+        let busy = self.is_busy(number);
+        let Some(slot) = self.slots.get_mut(&number) else { return };
+        let Some(task) = &slot.task else { return };
+        let age_ms = task.lease_age_ms(now_ms);
+        let limit = if busy { RENEW_BUSY } else { RENEW_IDLE };
+        if drained {
+            slot.releasing = task.ask(Ask::Release { open_until_ms });
+        } else if slot.renew || age_ms >= limit.as_millis() as i64 {
+            slot.renew = false;
+            if task.ask(Ask::Renew) {
+                slot.begun += 1;
+                slot.open = Some(Vec::new());
+            }
+        }
+    }
+
+    /// A second, up to ten when thousands of partitions are busy.
+    fn store_interval_ms(&self) -> i64 {
+        1_000 + (self.partitions.len() as i64 * 9_000 / 10_000).min(9_000)
+    }
+
+    /// Stores what changed; returns whether there was anything.
+    fn store(&mut self, number: u32, now_ms: i64) -> bool {
+        let wall_ms = self.wire.wall_ms();
+        let mut stored = Vec::new();
+        let mut records = Vec::new();
+        let mut more = false;
+        for partition in self.partitions.iter_mut().filter(|p| p.slot == number) {
+            let dirty = partition.flow.as_ref().is_some_and(|flow| flow.dirty());
+            if !dirty && !partition.store_due {
+                continue;
+            }
+            if stored.len() == STORE_PARTITIONS {
+                more = true;
+                break;
+            }
+            if let Some(flow) = &mut partition.flow {
+                for segment in flow.take_segments() {
+                    partition.map.push(segment);
+                }
+            }
+            let Some(position) = partition.position() else { continue };
+            let position = Position { stored_at_ms: wall_ms, ..position.clone() };
+            records.extend(write_progress(&position, &mut partition.map));
+            stored.push(Stored { id: partition.id, generation: partition.generation, position });
+        }
+        let Some(slot) = self.slots.get_mut(&number) else { return false };
+        slot.last_store_ms = now_ms;
+        slot.urgent = more;
+        let mut writes = std::mem::take(&mut slot.writes);
+        writes.extend(records);
+        if writes.is_empty() {
+            return false;
+        }
+        slot.renew = false;
+        slot.begun += 1;
+        slot.open = Some(stored);
+        let asked = slot.task.as_ref().is_some_and(|task| task.ask(Ask::Store(writes)));
+        if !asked {
+            warn!(slot = number, "the slot's task did not take a store");
+        }
+        true
+    }
+
+    fn slot_is_drained(&self, number: u32) -> bool {
+        let mut of_slot = self.partitions.iter().filter(|p| p.slot == number);
+        of_slot.all(|p| p.in_flight() == 0 && !matches!(p.stage, Stage::TakingOver))
+    }
+
+    fn open_until_ms(&self, number: u32) -> i64 {
+        let of_slot = self.partitions.iter().filter(|p| p.slot == number);
+        of_slot.map(|p| p.quiet_at_ms).max().unwrap_or(0)
+    }
+
+    /// Says whether data of the slot flows.
+    fn is_busy(&self, number: u32) -> bool {
+        self.partitions.iter().any(|p| p.slot == number && p.in_flight() > 0)
+    }
+
+    fn control_unreachable(&self, cause: &str) -> Problem {
+        let topic = control_topic_name(self.link.spec.name.as_str());
+        Problem {
+            code: "control.unreachable".to_owned(),
+            status: 503,
+            title: format!("The control topic at `{}` does not answer.", self.link.spec.destination),
+            detail: format!("Topic `{topic}`: {cause}"),
+            state: Some("waiting".to_owned()),
+            cause: Some(cause.to_owned()),
+            next_step: Some("Check the destination's brokers; the link resumes by itself.".to_owned()),
+            ..Problem::default()
+        }
+    }
+}
+
+fn malformed_problem(cause: &str) -> Problem {
+    Problem {
+        code: "control.damaged".to_owned(),
+        status: 409,
+        title: "The control topic is not what was left there.".to_owned(),
+        detail: cause.to_owned(),
+        state: Some("needs_decision".to_owned()),
+        cause: Some(cause.to_owned()),
+        next_step: Some(
+            "Restore the control topic, or make the link anew under another name; nothing is copied until then."
+                .to_owned(),
+        ),
+        ..Problem::default()
+    }
+}
+
+fn control_topic_problem(foreign: bool) -> Problem {
+    malformed_problem(if foreign {
+        "it belongs to another link or installation"
+    } else {
+        "its `spec` is gone"
+    })
+}

@@ -1,0 +1,295 @@
+//! What a link shows of itself, once a second.
+
+use model::{
+    finding::FindingState,
+    link::Phase,
+    problem::Problem,
+    status::{LinkStatus, PartitionStatus, Rates, State, TopicStatus},
+};
+use tracing::{info, warn};
+
+use super::Worker;
+use crate::{
+    ledger::DesiredLink,
+    link::{
+        partition::{Partition, Stage},
+        traffic::Side,
+    },
+    protocol::ports::Clock,
+};
+
+/// Lag in time from which a link no longer counts as mirroring.
+const BEHIND_MS: i64 = 60_000;
+/// How long reading stored positions may take before the link counts as waiting.
+const STARTING_MS: i64 = 30_000;
+
+/// The status of a link before its loop has run.
+pub(super) fn starting(link: &DesiredLink, now_ms: i64) -> LinkStatus {
+    LinkStatus {
+        link: link.spec.name.to_string(),
+        phase: link.phase,
+        state: if link.phase == Phase::Paused { State::Paused } else { State::Starting },
+        since_ms: now_ms,
+        measured_at_ms: now_ms,
+        rates: Rates::default(),
+        lag_records: None,
+        lag_time_ms: None,
+        latency: None,
+        topics: Vec::new(),
+        findings: Vec::new(),
+        problems: Vec::new(),
+        slots_owned: 0,
+        slots: link.spec.slots,
+        memory_bytes: 0,
+        data_producer_id: None,
+    }
+}
+
+impl Worker {
+    pub(super) fn every_second(&mut self) {
+        let now_ms = self.wire.wall_ms();
+        self.rates.mark(now_ms);
+        self.latency.mark(now_ms);
+        let source_answers = !self.traffic.problems.keys().any(|key| key.side == Side::Fetch);
+        for partition in &mut self.partitions {
+            partition.rates.mark(now_ms);
+            if let (Some(end), true) = (partition.source_end, source_answers) {
+                partition.ends.note(now_ms, end);
+            }
+        }
+        let status = self.measure(now_ms);
+        self.note_state(&status, now_ms);
+        self.status.send_replace(LinkStatus { since_ms: self.state_since.1, ..status });
+    }
+
+    /// Logs a change of state and records it in the ledger.
+    fn note_state(&mut self, status: &LinkStatus, now_ms: i64) {
+        if self.state_since.0 == status.state {
+            return;
+        }
+        let (before, after) = (self.state_since.0, status.state);
+        self.state_since = (after, now_ms);
+        let cause = status.problems.first().map(|p| p.title.clone()).unwrap_or_default();
+        info!(before = before.words(), after = after.words(), cause, "state changed");
+        let kind = serde_json::to_value(after).ok();
+        let kind = kind.as_ref().and_then(|kind| kind.as_str()).unwrap_or("state").to_owned();
+        let text = match cause.as_str() {
+            "" => format!("Now {}, before {}.", after.words(), before.words()),
+            cause => format!("Now {}, before {}: {cause}", after.words(), before.words()),
+        };
+        let (ledger, link_id) = (self.context.ledger.clone(), self.link.id.clone());
+        self.jobs.spawn(async move {
+            if let Err(error) = ledger.event(&link_id, &kind, &text).await {
+                warn!(%error, "an event was not recorded");
+            }
+            super::Done::Noted
+        });
+    }
+
+    fn measure(&mut self, now_ms: i64) -> LinkStatus {
+        let topics = self.topic_statuses(now_ms);
+        let mut problems: Vec<Problem> = self.problems.all().cloned().collect();
+        problems.extend(topics.iter().filter_map(|topic| topic.problem.clone()));
+        let of_partitions = topics.iter().flat_map(|topic| &topic.partitions);
+        problems.extend(of_partitions.filter_map(|p| p.problem.clone()).take(20));
+        let known = |lags: Vec<Option<i64>>| lags.into_iter().flatten().reduce(|a, b| a + b);
+        let lag_records = known(topics.iter().map(|topic| topic.lag_records).collect());
+        let lag_time_ms = self.lag_time_ms(now_ms);
+        let spec = self.root.spec.as_ref();
+        LinkStatus {
+            link: self.link.spec.name.to_string(),
+            phase: self.phase(),
+            state: self.state(&topics, lag_time_ms, now_ms),
+            since_ms: self.state_since.1,
+            measured_at_ms: now_ms,
+            rates: self.rates.rates(),
+            lag_records,
+            lag_time_ms,
+            latency: self.latency.latency(),
+            topics,
+            findings: self.findings.values().cloned().collect(),
+            problems,
+            slots_owned: self.slots.values().filter(|slot| slot.owned()).count() as u32,
+            slots: spec.map_or(self.link.spec.slots, |spec| spec.slots),
+            memory_bytes: self.budget.used() as u64,
+            data_producer_id: spec.and_then(|spec| spec.data_producer_id),
+        }
+    }
+
+    /// The worst partition's.
+    fn lag_time_ms(&self, now_ms: i64) -> Option<i64> {
+        let of = |p: &Partition| {
+            let position = p.position()?.source_next;
+            p.ends.lag_ms(position, now_ms, p.last_copied_ms)
+        };
+        self.partitions.iter().filter(|p| !matches!(p.stage, Stage::Idle)).filter_map(of).max()
+    }
+
+    /// The first that holds, worst first.
+    fn state(&self, topics: &[TopicStatus], lag_ms: Option<i64>, now_ms: i64) -> State {
+        match self.phase() {
+            Phase::Paused => return State::Paused,
+            Phase::Stopped => return State::Stopped,
+            Phase::Draft => return State::Draft,
+            Phase::Running => {}
+        }
+        let asks = |problem: &Problem| problem.state.as_deref() == Some("needs_decision");
+        let held = topics.iter().any(|topic| topic.state == State::NeedsDecision);
+        if held || self.problems.all().any(asks) {
+            return State::NeedsDecision;
+        }
+        if self.nothing_moves(now_ms) {
+            return State::Waiting;
+        }
+        let working = topics.iter().flat_map(|t| &t.partitions).any(|p| p.state != State::Starting);
+        if !self.root_known || (!working && self.starts(now_ms)) {
+            return State::Starting;
+        }
+        match lag_ms {
+            Some(lag_ms) if lag_ms > BEHIND_MS => self.catching_up(),
+            _ => State::Mirroring,
+        }
+    }
+
+    fn starts(&self, now_ms: i64) -> bool {
+        let since = if self.state_since.0 == State::Starting { self.state_since.1 } else { now_ms };
+        !self.partitions.is_empty() && now_ms - since < STARTING_MS
+    }
+
+    /// Says whether one side is away as a whole, or the control topic cannot be reached.
+    fn nothing_moves(&self, now_ms: i64) -> bool {
+        let link_wide = self.problems.all().any(|problem| {
+            problem.state.as_deref() == Some("waiting") && self.blocks_all(problem, now_ms)
+        });
+        let stuck = |side: Side| {
+            let lines = self.traffic.lines.keys().filter(|key| key.side == side);
+            let (all, failed) = lines.fold((0, 0), |(all, failed), key| {
+                (all + 1, failed + usize::from(self.traffic.problems.contains_key(key)))
+            });
+            all > 0 && all == failed
+        };
+        let waiting = self.partitions.iter().filter(|p| p.problem.is_some()).count();
+        let active = self.partitions.iter().filter(|p| !matches!(p.stage, Stage::Idle)).count();
+        link_wide
+            || stuck(Side::Fetch)
+            || stuck(Side::Produce)
+            || (active > 0 && waiting == active)
+    }
+
+    fn blocks_all(&self, problem: &Problem, now_ms: i64) -> bool {
+        let lasting = problem.first_seen_ms.is_some_and(|first| now_ms - first >= 5_000);
+        self.prepared.is_none() || lasting
+    }
+
+    /// Lag is large: says whether it shrinks, by comparing what is delivered with what is produced.
+    fn catching_up(&self) -> State {
+        let produced: f64 = self.partitions.iter().filter_map(|p| p.ends.rate_per_s()).sum();
+        if self.rates.rates().records_per_s > produced { State::CatchingUp } else { State::FallingBehind }
+    }
+
+    fn topic_statuses(&self, now_ms: i64) -> Vec<TopicStatus> {
+        let mut statuses: Vec<TopicStatus> = self
+            .root
+            .topics
+            .iter()
+            .map(|(id, topic)| TopicStatus {
+                topic: topic.topic.clone(),
+                topic_id: id.clone(),
+                mirror_topic: topic.mirror_topic.clone(),
+                state: State::Starting,
+                problem: None,
+                lag_records: None,
+                rates: Rates::default(),
+                partitions: Vec::new(),
+            })
+            .collect();
+        for partition in &self.partitions {
+            let place = statuses
+                .binary_search_by(|s| s.topic_id.cmp(&partition.identity.source_topic_id));
+            if let Ok(index) = place {
+                let topic = &mut statuses[index];
+                let rates = partition.rates.rates();
+                topic.rates.records_per_s += rates.records_per_s;
+                topic.rates.bytes_per_s += rates.bytes_per_s;
+                topic.rates.records_total += rates.records_total;
+                topic.rates.bytes_total += rates.bytes_total;
+                topic.partitions.push(self.partition_status(partition, now_ms));
+            }
+        }
+        for topic in &mut statuses {
+            topic.partitions.sort_by_key(|p| p.partition);
+            topic.state = self.topic_state(topic);
+            let lags = topic.partitions.iter().filter_map(|p| p.lag_records);
+            topic.lag_records = lags.reduce(|a, b| a + b);
+        }
+        statuses.extend(self.topics.waiting_topics());
+        statuses.sort_by(|a, b| a.topic.cmp(&b.topic));
+        statuses
+    }
+
+    fn topic_state(&self, topic: &TopicStatus) -> State {
+        if self.topics.is_deleted(&topic.topic) {
+            return State::SourceDeleted;
+        }
+        if !self.topic_is_active(&topic.topic) {
+            return State::Retired;
+        }
+        topic.partitions.iter().map(|p| p.state).min().unwrap_or(State::Starting)
+    }
+
+    fn partition_status(&self, partition: &Partition, now_ms: i64) -> PartitionStatus {
+        let position = partition.position();
+        let flow = partition.flow.as_ref();
+        PartitionStatus {
+            partition: partition.identity.partition,
+            slot: partition.slot,
+            state: self.partition_state(partition, now_ms),
+            source_start: partition.source_start,
+            source_end: partition.source_end,
+            position: position.map(|p| p.source_next),
+            destination_end: position.map(|p| p.destination_end),
+            lag_records: partition.lag_records(),
+            guarded: flow.is_some_and(|flow| flow.guarded(now_ms)),
+            problem: partition.problem.clone().or_else(|| held_problem(partition)),
+        }
+    }
+
+    fn partition_state(&self, partition: &Partition, now_ms: i64) -> State {
+        match &partition.stage {
+            Stage::Held(_) => State::NeedsDecision,
+            _ if partition.problem.is_some() => State::Waiting,
+            Stage::Idle if self.phase() == Phase::Paused => State::Paused,
+            Stage::Idle if self.phase() == Phase::Stopped => State::Stopped,
+            Stage::Copying => {
+                let position = partition.position().map_or(0, |p| p.source_next);
+                match partition.ends.lag_ms(position, now_ms, partition.last_copied_ms) {
+                    Some(lag_ms) if lag_ms > BEHIND_MS => State::CatchingUp,
+                    _ => State::Mirroring,
+                }
+            }
+            _ => State::Starting,
+        }
+    }
+}
+
+/// A held partition as a problem: what happened and what may be chosen.
+fn held_problem(partition: &Partition) -> Option<Problem> {
+    let Stage::Held(finding) = &partition.stage else { return None };
+    let choices = finding.kind.choices().iter();
+    let words: Vec<String> = choices
+        .filter_map(|choice| serde_json::to_value(choice).ok()?.as_str().map(str::to_owned))
+        .collect();
+    debug_assert!(matches!(finding.state, FindingState::Held));
+    Some(Problem {
+        code: "partition.held".to_owned(),
+        status: 409,
+        title: "The partition is held until somebody chooses.".to_owned(),
+        detail: finding.detail.clone(),
+        state: Some("needs_decision".to_owned()),
+        cause: Some(finding.detail.clone()),
+        broker_error: finding.broker_error.clone(),
+        first_seen_ms: Some(finding.found_at_ms),
+        next_step: Some(format!("Choose one of: {}. Finding {}.", words.join(", "), finding.id)),
+        ..Problem::default()
+    })
+}
