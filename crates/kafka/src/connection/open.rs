@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::client::TlsStream;
 
 use super::{Connection, Purpose, Settings, api_versions};
-use crate::error::ConnectFailure;
+use crate::error::{ConnectFailure, TlsFailure};
 use crate::{Address, Error, sasl, tls};
 
 /// How long a silent peer is believed in before the kernel asks it for a sign of life.
@@ -60,7 +60,7 @@ pub(super) async fn open(address: &Address, settings: &Settings) -> Result<Conne
 
 async fn open_untimed(address: &Address, settings: &Settings) -> Result<Connection, Error> {
     let addresses = resolve(address).await?;
-    let tcp = dial(address, &addresses, settings).await?;
+    let tcp = dial(address, &addresses, settings.timeouts.connect).await?;
     let stream = secure(tcp, address, settings).await?;
     let connection = Connection::start(stream, address, settings);
     connection.greet(settings).await?;
@@ -89,18 +89,15 @@ pub(crate) async fn resolve(address: &Address) -> Result<Vec<SocketAddr>, Error>
 pub(crate) async fn dial(
     address: &Address,
     addresses: &[SocketAddr],
-    settings: &Settings,
+    limit: Duration,
 ) -> Result<TcpStream, Error> {
-    let deadline = Instant::now() + settings.timeouts.connect;
+    let deadline = Instant::now() + limit;
     let mut reason = ConnectFailure::Other;
     for (tried, candidate) in addresses.iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());
         let share = left / u32::try_from(addresses.len() - tried).unwrap_or(1);
         reason = match tokio::time::timeout(share, TcpStream::connect(candidate)).await {
-            Ok(Ok(stream)) => match prepare(&stream, settings) {
-                Ok(()) => return Ok(stream),
-                Err(error) => ConnectFailure::from(&error),
-            },
+            Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => ConnectFailure::from(&error),
             Err(_) => ConnectFailure::TimedOut,
         };
@@ -122,12 +119,16 @@ fn prepare(stream: &TcpStream, settings: &Settings) -> io::Result<()> {
     Ok(())
 }
 
-/// Wraps the stream in TLS where the settings ask for it.
+/// Sets the socket's options, and wraps it in TLS where the settings ask for it.
 pub(crate) async fn secure(
     tcp: TcpStream,
     address: &Address,
     settings: &Settings,
 ) -> Result<Stream, Error> {
+    prepare(&tcp, settings).map_err(|error| Error::Connect {
+        address: address.clone(),
+        reason: ConnectFailure::from(&error),
+    })?;
     let Some(config) = &settings.tls else {
         return Ok(Stream::Plain(tcp));
     };
@@ -135,7 +136,7 @@ pub(crate) async fn secure(
         Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
         // A plaintext broker takes our greeting for an absurd size and hangs up without a word.
         Err(Error::Tls {
-            reason: crate::error::TlsFailure::BrokenOff,
+            reason: TlsFailure::BrokenOff,
             ..
         }) if speaks_plaintext(address, settings).await => Err(Error::TlsToPlaintext {
             address: address.clone(),
@@ -152,7 +153,7 @@ async fn speaks_plaintext(address: &Address, settings: &Settings) -> bool {
         ..settings.clone()
     };
     let look = async {
-        let tcp = dial(address, &resolve(address).await?, &plain).await?;
+        let tcp = dial(address, &resolve(address).await?, SECOND_LOOK).await?;
         let connection = Connection::start(Stream::Plain(tcp), address, &plain);
         api_versions::ask(&connection).await
     };
@@ -163,9 +164,9 @@ async fn speaks_plaintext(address: &Address, settings: &Settings) -> bool {
 }
 
 /// Tries a TLS greeting on a second connection.
-async fn speaks_tls(address: &Address, settings: &Settings) -> bool {
+async fn speaks_tls(address: &Address) -> bool {
     let look = async {
-        let tcp = dial(address, &resolve(address).await?, settings).await?;
+        let tcp = dial(address, &resolve(address).await?, SECOND_LOOK).await?;
         Ok::<bool, Error>(tls::answers(tcp, address).await)
     };
     matches!(
@@ -184,7 +185,7 @@ impl Connection {
             }
             // A TLS listener may hang up on plaintext without an alert.
             Err(Error::Disconnected { .. })
-                if settings.tls.is_none() && speaks_tls(self.address(), settings).await =>
+                if settings.tls.is_none() && speaks_tls(self.address()).await =>
             {
                 Err(Error::PlaintextToTls {
                     address: self.address().clone(),

@@ -1,0 +1,355 @@
+//! The connection ladder: every step from a name to a usable cluster, each with its own verdict and advice.
+//!
+//! Climbs with the same code that connections are opened with. Nothing is written at the cluster, and no text that a
+//! remote side made is repeated.
+
+mod text;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use model::cluster::{ClusterSpec, Ladder, LadderBroker, Rung, RungKind, RungState};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+
+use crate::client::{Broker, ClusterMetadata, Topics};
+use crate::connection::{Connection, Settings, Stream, dial, resolve, secure};
+use crate::error::AuthFailure;
+use crate::{Address, Error, Timeouts, sasl};
+
+/// Longest time for one rung, and for all.
+const RUNG: Duration = Duration::from_secs(5);
+const ALL: Duration = Duration::from_secs(20);
+
+const KINDS: [RungKind; 6] = [
+    RungKind::Dns,
+    RungKind::Tcp,
+    RungKind::Tls,
+    RungKind::Sasl,
+    RungKind::Metadata,
+    RungKind::Advertised,
+];
+
+/// Tests how far we get with a cluster. Takes at most 20 s and never fails: what fails is a rung.
+pub async fn climb(spec: &ClusterSpec, client_id: &str) -> Ladder {
+    let mut climb = Climb {
+        rungs: Vec::new(),
+        deadline: Instant::now() + ALL,
+    };
+    let reached = climb.through(spec, client_id).await.unwrap_or_default();
+    let mut rungs = climb.rungs;
+    rungs.extend(KINDS.into_iter().skip(rungs.len()).map(not_reached));
+    Ladder {
+        rungs,
+        cluster_id: reached.cluster_id,
+        brokers: reached.brokers,
+    }
+}
+
+#[derive(Default)]
+struct Reached {
+    cluster_id: Option<String>,
+    brokers: Vec<LadderBroker>,
+}
+
+/// One bootstrap entry or broker on its way up.
+struct Entry<T> {
+    label: String,
+    address: Address,
+    at: T,
+}
+
+/// Something that did not get past the rung.
+struct Fallen {
+    label: String,
+    error: Error,
+}
+
+struct Climb {
+    rungs: Vec<Rung>,
+    deadline: Instant,
+}
+
+impl Climb {
+    /// `None` when a rung stopped us; its verdict, and those before it, are in `rungs`.
+    async fn through(&mut self, spec: &ClusterSpec, client_id: &str) -> Option<Reached> {
+        let limits = Timeouts {
+            connect: RUNG,
+            request: RUNG,
+        };
+        let settings =
+            Settings::from_spec(spec, client_id).map(|settings| settings.with_timeouts(limits));
+        let found = self.resolve(&spec.bootstrap).await?;
+        let dialled = self
+            .rung(
+                RungKind::Tcp,
+                found,
+                async |address: &Address, at: Vec<SocketAddr>| {
+                    dial(address, &at, limits.connect).await
+                },
+            )
+            .await?;
+        let settings = match settings {
+            Ok(settings) => settings,
+            Err(error) => {
+                let fallen = vec![Fallen {
+                    label: "Security".to_owned(),
+                    error,
+                }];
+                self.push(RungKind::Tls, Instant::now(), 0, fallen);
+                return None;
+            }
+        };
+        let secured = self
+            .rung(RungKind::Tls, dialled, async |address: &Address, at| {
+                greet(address, at, &settings).await
+            })
+            .await?;
+        let signed_in = self
+            .rung(RungKind::Sasl, secured, async |_: &Address, at| {
+                sign_in(at, &settings).await
+            })
+            .await?;
+        let cluster = self.metadata(signed_in).await?;
+        let brokers = self.advertised(&cluster.brokers, &settings).await;
+        Some(Reached {
+            cluster_id: cluster.cluster_id,
+            brokers,
+        })
+    }
+
+    async fn resolve(&mut self, bootstrap: &[String]) -> Option<Vec<Entry<Vec<SocketAddr>>>> {
+        let began = Instant::now();
+        let (mut entries, mut fallen) = (Vec::new(), Vec::new());
+        for (index, text) in bootstrap.iter().enumerate() {
+            let label = match bootstrap.len() {
+                1 => format!("`{text}`"),
+                len => format!("Entry {} of {len}, `{text}`", index + 1),
+            };
+            match text.parse::<Address>() {
+                Ok(address) => entries.push(Entry {
+                    label,
+                    address,
+                    at: (),
+                }),
+                Err(error) => fallen.push(Fallen {
+                    label,
+                    error: Error::Settings {
+                        what: error.to_string(),
+                    },
+                }),
+            }
+        }
+        let (found, unknown) = self
+            .each(entries, async |address: &Address, ()| {
+                resolve(address).await
+            })
+            .await;
+        fallen.extend(unknown);
+        self.push(RungKind::Dns, began, found.len(), fallen);
+        (!found.is_empty()).then_some(found)
+    }
+
+    /// Asks through every entry, so that entries of different clusters are noticed.
+    async fn metadata(&mut self, entries: Vec<Entry<Connection>>) -> Option<ClusterMetadata> {
+        let began = Instant::now();
+        let (told, mut fallen) = self
+            .each(entries, async |_: &Address, at| describe(&at).await)
+            .await;
+        let mut told = told.into_iter();
+        let first = told.next();
+        if let Some(first) = &first {
+            let other = |entry: &Entry<ClusterMetadata>| entry.at.cluster_id != first.at.cluster_id;
+            fallen.extend(told.filter(other).map(|entry| Fallen {
+                label: entry.label,
+                error: Error::Settings {
+                    what: "it belongs to another cluster than the first entry".to_owned(),
+                },
+            }));
+        }
+        self.push(
+            RungKind::Metadata,
+            began,
+            usize::from(first.is_some()),
+            fallen,
+        );
+        let cluster = first?.at;
+        if let Some(rung) = self
+            .rungs
+            .last_mut()
+            .filter(|rung| rung.state == RungState::Passed)
+        {
+            rung.detail = text::cluster(&cluster);
+        }
+        Some(cluster)
+    }
+
+    async fn advertised(&mut self, brokers: &[Broker], settings: &Settings) -> Vec<LadderBroker> {
+        let began = Instant::now();
+        let (mut entries, mut fallen) = (Vec::new(), Vec::new());
+        for broker in brokers {
+            let label = text::broker(broker);
+            match broker.address() {
+                Some(address) => entries.push(Entry {
+                    label,
+                    address,
+                    at: broker.id,
+                }),
+                None => fallen.push(Fallen {
+                    label,
+                    error: Error::UnknownBroker { id: broker.id },
+                }),
+            }
+        }
+        let reach = async |address: &Address, id: i32| {
+            let connection = Connection::open(address, settings).await?;
+            connection.close().await;
+            Ok(id)
+        };
+        let (reached, unreachable) = self.each(entries, reach).await;
+        fallen.extend(unreachable);
+        let reached: Vec<i32> = reached.into_iter().map(|entry| entry.at).collect();
+        self.push(RungKind::Advertised, began, reached.len(), fallen);
+        brokers
+            .iter()
+            .map(|broker| ladder_broker(broker, reached.contains(&broker.id)))
+            .collect()
+    }
+
+    /// Takes every entry up one rung; `None` when none got there.
+    async fn rung<T, U, F>(
+        &mut self,
+        kind: RungKind,
+        entries: Vec<Entry<T>>,
+        step: F,
+    ) -> Option<Vec<Entry<U>>>
+    where
+        F: AsyncFn(&Address, T) -> Result<U, Error>,
+    {
+        let began = Instant::now();
+        let (up, fallen) = self.each(entries, step).await;
+        self.push(kind, began, up.len(), fallen);
+        (!up.is_empty()).then_some(up)
+    }
+
+    /// Takes one step with every entry at the same time.
+    async fn each<T, U, F>(&self, entries: Vec<Entry<T>>, step: F) -> (Vec<Entry<U>>, Vec<Fallen>)
+    where
+        F: AsyncFn(&Address, T) -> Result<U, Error>,
+    {
+        let deadline = self.deadline.min(Instant::now() + RUNG);
+        let steps = entries
+            .into_iter()
+            .map(async |Entry { label, address, at }| {
+                let result = in_time(deadline, &address, step(&address, at)).await;
+                (label, address, result)
+            });
+        let (mut up, mut fallen) = (Vec::new(), Vec::new());
+        for (label, address, result) in join_all(steps).await {
+            match result {
+                Ok(at) => up.push(Entry { label, address, at }),
+                Err(error) => fallen.push(Fallen { label, error }),
+            }
+        }
+        (up, fallen)
+    }
+
+    fn push(&mut self, kind: RungKind, began: Instant, up: usize, fallen: Vec<Fallen>) {
+        // A broker out of reach leaves its partitions waiting; a dead bootstrap entry hurts nobody.
+        let state = match fallen.is_empty() {
+            true => RungState::Passed,
+            false if up > 0 && kind != RungKind::Advertised => RungState::Warning,
+            false => RungState::Failed,
+        };
+        let first = fallen.first().map(|fallen| &fallen.error);
+        let code = first.map(|error| match kind {
+            RungKind::Advertised if error.is_connection() => "connect.advertised",
+            _ => error.code(),
+        });
+        let told: Vec<_> = fallen
+            .iter()
+            .map(|fallen| text::detail(&fallen.label, &fallen.error))
+            .collect();
+        self.rungs.push(Rung {
+            kind,
+            state,
+            took_ms: u64::try_from(began.elapsed().as_millis()).ok(),
+            code: code.map(str::to_owned),
+            detail: if told.is_empty() {
+                text::passed(kind, up)
+            } else {
+                told.join(" ")
+            },
+            advice: first.map_or_else(String::new, |error| text::advice(kind, error).to_owned()),
+        });
+    }
+}
+
+async fn in_time<T>(
+    deadline: Instant,
+    address: &Address,
+    step: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let overdue = |_| Error::Timeout {
+        address: address.clone(),
+        what: "the connection test",
+        after: RUNG,
+    };
+    timeout_at(deadline, step).await.map_err(overdue)?
+}
+
+async fn greet(
+    address: &Address,
+    tcp: TcpStream,
+    settings: &Settings,
+) -> Result<Connection, Error> {
+    let stream: Stream = secure(tcp, address, settings).await?;
+    let connection = Connection::start(stream, address, settings);
+    connection.greet(settings).await?;
+    Ok(connection)
+}
+
+async fn sign_in(connection: Connection, settings: &Settings) -> Result<Connection, Error> {
+    if settings.sasl.is_some() {
+        sasl::sign_in(&connection, settings).await?;
+    } else if let Some(offered) = sasl::offered(&connection).await? {
+        let address = connection.address().clone();
+        return Err(Error::Auth {
+            address,
+            reason: AuthFailure::Needed { offered },
+        });
+    }
+    Ok(connection)
+}
+
+async fn describe(connection: &Connection) -> Result<ClusterMetadata, Error> {
+    let answer = connection.call(&Topics::None.request(), 4..=13).await?;
+    Ok(ClusterMetadata::from(answer))
+}
+
+fn not_reached(kind: RungKind) -> Rung {
+    let (detail, advice) = (String::new(), String::new());
+    Rung {
+        kind,
+        state: RungState::NotReached,
+        took_ms: None,
+        code: None,
+        detail,
+        advice,
+    }
+}
+
+fn ladder_broker(broker: &Broker, reachable: bool) -> LadderBroker {
+    LadderBroker {
+        id: broker.id,
+        host: broker.host.clone(),
+        port: u16::try_from(broker.port).unwrap_or_default(),
+        rack: broker.rack.clone(),
+        reachable,
+    }
+}
+
+#[cfg(test)]
+mod tests;
