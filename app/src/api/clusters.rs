@@ -129,7 +129,7 @@ pub(super) async fn note_cluster_id(
 }
 
 fn faults(spec: &ClusterSpec, before: Option<&Cluster>) -> Vec<FieldError> {
-    let mut faults: Vec<FieldError> = Vec::new();
+    let mut faults = spec.check();
     let stored = before.and_then(|cluster| cluster.spec.sasl.as_ref());
     let has_stored = stored.is_some_and(|sasl| sasl.password.is_some());
     if spec

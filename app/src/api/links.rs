@@ -30,7 +30,7 @@ pub async fn create(
     spec: &LinkSpec,
 ) -> Result<LinkView, Problem> {
     authorize(actor, Action::Create, Resource::Links)?;
-    problems::check(Vec::new())?;
+    problems::check(spec.check())?;
     let created = context.store.create_link(spec, context.by(actor)).await;
     Ok(created.map_err(|error| refused_spec(spec, error))?.view())
 }
@@ -71,7 +71,7 @@ pub async fn change(
     spec: &LinkSpec,
 ) -> Result<LinkView, Problem> {
     authorize(actor, Action::Change, Resource::Link(name))?;
-    problems::check(Vec::new())?;
+    problems::check(spec.check())?;
     let expect = Expect::Revision(revision);
     let changed = context
         .store

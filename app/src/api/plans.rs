@@ -32,7 +32,7 @@ pub async fn plan_unsaved(
     spec: LinkSpec,
 ) -> Result<Plan, Problem> {
     authorize(actor, Action::Plan, Resource::Links)?;
-    problems::check(Vec::new())?;
+    problems::check(spec.check())?;
     make(context, actor, spec, 0).await
 }
 

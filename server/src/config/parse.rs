@@ -1,0 +1,181 @@
+//! From texts to values: durations, sizes, addresses.
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use store::DatabaseUrl;
+
+use super::{ConfigError, InForce, LogFormat, Origin};
+
+/// The texts in force, read by key.
+pub struct Values<'a> {
+    pub in_force: &'a [InForce],
+}
+
+impl Values<'_> {
+    fn find(&self, key: &str) -> Option<&InForce> {
+        self.in_force.iter().find(|entry| entry.setting.key == key)
+    }
+
+    /// Returns the text of a setting, empty where it has neither value nor default.
+    pub fn text(&self, key: &str) -> &str {
+        self.find(key).map_or("", |entry| entry.value.as_str())
+    }
+
+    pub fn optional(&self, key: &str) -> Option<&str> {
+        self.find(key).map(|entry| entry.value.as_str())
+    }
+
+    fn refuse<T>(&self, key: &'static str, why: String) -> Result<T, ConfigError> {
+        let origin = self
+            .find(key)
+            .map_or(Origin::Default, |entry| entry.origin.clone());
+        Err(ConfigError::Value { key, origin, why })
+    }
+
+    pub fn address(&self, key: &'static str) -> Result<SocketAddr, ConfigError> {
+        let text = self.text(key);
+        text.parse().or_else(|_| {
+            self.refuse(key, format!("`{text}` is not an IP address with a port, such as `127.0.0.1:8080` or `[::1]:8080`"))
+        })
+    }
+
+    pub fn duration(&self, key: &'static str) -> Result<Duration, ConfigError> {
+        let text = self.text(key);
+        match duration(text) {
+            Some(value)
+                if (Duration::from_millis(1)..=Duration::from_secs(3600)).contains(&value) =>
+            {
+                Ok(value)
+            }
+            Some(_) => self.refuse(key, format!("`{text}` is not between 1ms and 1h")),
+            None => self.refuse(
+                key,
+                format!("`{text}` is not a time such as `10s` or `500ms`"),
+            ),
+        }
+    }
+
+    /// Returns a size in bytes, at least 8 MiB: less than that holds no two batches of a usual size.
+    pub fn bytes(&self, key: &'static str) -> Result<usize, ConfigError> {
+        const LEAST: usize = 8 << 20;
+        let text = self.text(key);
+        match bytes(text) {
+            Some(value) if value >= LEAST => Ok(value),
+            Some(_) => self.refuse(key, format!("`{text}` is less than 8MiB")),
+            None => self.refuse(key, format!("`{text}` is not a size such as `64MiB`")),
+        }
+    }
+
+    pub fn switch(&self, key: &'static str) -> Result<bool, ConfigError> {
+        match self.text(key) {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            other => self.refuse(key, format!("`{other}` is neither `true` nor `false`")),
+        }
+    }
+
+    pub fn log_format(&self) -> Result<LogFormat, ConfigError> {
+        match self.text("log_format") {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            other => self.refuse(
+                "log_format",
+                format!("`{other}` is neither `text` nor `json`"),
+            ),
+        }
+    }
+
+    pub fn database(&self, data_dir: &Path) -> Result<DatabaseUrl, ConfigError> {
+        let url = match self.optional("database") {
+            Some(url) => url.to_owned(),
+            None => format!("sqlite:{}", data_dir.join("causeway.db").display()),
+        };
+        // The text may hold a password, so the refusal must not repeat it.
+        url.parse().or_else(|_| {
+            self.refuse(
+                "database",
+                "it is neither `sqlite:<path>` nor `postgres://…`".to_owned(),
+            )
+        })
+    }
+
+    pub fn worker(&self) -> Result<String, ConfigError> {
+        let name = self
+            .optional("worker")
+            .map_or_else(host_name, str::to_owned);
+        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if name.is_empty() || name.len() > 200 || !name.chars().all(legal) {
+            return self.refuse(
+                "worker",
+                format!("`{name}` is not 1 to 200 of letters, digits, `.`, `_` and `-`"),
+            );
+        }
+        Ok(name)
+    }
+}
+
+/// Returns the kernel's host name, with what cannot stand in a `client.id` replaced.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let legal = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '.' {
+            c
+        } else {
+            '-'
+        }
+    };
+    let name: String = name.trim().chars().map(legal).collect();
+    if name.is_empty() {
+        "worker".to_owned()
+    } else {
+        name
+    }
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let (number, unit) = split(text)?;
+    match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" | "min" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        _ => None,
+    }
+}
+
+fn bytes(text: &str) -> Option<usize> {
+    let (number, unit) = split(text)?;
+    let factor = match unit {
+        "" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    usize::try_from(number).ok()?.checked_mul(factor)
+}
+
+fn split(text: &str) -> Option<(u64, &str)> {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    Some((number.parse().ok()?, unit.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_sizes_are_read_with_their_units() {
+        assert_eq!(duration("10s"), Some(Duration::from_secs(10)));
+        assert_eq!(duration("500 ms"), Some(Duration::from_millis(500)));
+        assert_eq!(duration("2min"), Some(Duration::from_secs(120)));
+        assert_eq!(duration("10"), None);
+        assert_eq!(duration("s"), None);
+        assert_eq!(bytes("64MiB"), Some(64 << 20));
+        assert_eq!(bytes("1048576"), Some(1 << 20));
+        assert_eq!(bytes("99999999999GiB"), None);
+        assert_eq!(bytes("-1"), None);
+    }
+}

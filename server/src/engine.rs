@@ -1,0 +1,135 @@
+//! The console's engine over the replication supervisor and the wire client.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use app::engine::{BoxFuture, Engine, PlanRequest};
+use model::{
+    cluster::{ClusterSpec, Ladder, Rung, RungKind, RungState},
+    plan::Plan,
+    problem::Problem,
+    status::LinkStatus,
+};
+use replication::{Ledger, Settings, Supervisor, plan};
+use tokio::sync::watch;
+
+use crate::config::Config;
+
+/// Replication as hosted by this process.
+#[derive(Debug)]
+pub struct HostedEngine {
+    /// `None` once it was stopped.
+    supervisor: Mutex<Option<Supervisor>>,
+    statuses: watch::Receiver<Arc<Vec<LinkStatus>>>,
+    /// How long a plan waits for its clusters.
+    plan_timeout: Duration,
+    client_id: String,
+}
+
+impl HostedEngine {
+    /// Starts the supervisor; from now on links run as the ledger asks.
+    pub fn start(config: &Config, ledger: Arc<dyn Ledger>) -> Self {
+        let settings = Settings {
+            worker: config.worker.clone(),
+            memory_bytes: config.memory_bytes,
+            connect_timeout: config.timeouts.connect,
+            request_timeout: config.timeouts.request,
+            produce_timeout: config.timeouts.produce,
+            drain_timeout: config.timeouts.drain,
+        };
+        let supervisor = Supervisor::start(settings, ledger);
+        let statuses = supervisor.statuses();
+        Self {
+            supervisor: Mutex::new(Some(supervisor)),
+            statuses,
+            plan_timeout: config.timeouts.request,
+            client_id: client_id(config),
+        }
+    }
+
+    /// Drains and stops every link. A second call returns at once.
+    pub async fn stop(&self) {
+        let supervisor = self.lock().take();
+        if let Some(supervisor) = supervisor {
+            supervisor.stop().await;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Supervisor>> {
+        self.supervisor
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Engine for HostedEngine {
+    fn wake(&self) {
+        if let Some(supervisor) = self.lock().as_ref() {
+            supervisor.wake();
+        }
+    }
+
+    fn statuses(&self) -> Arc<Vec<LinkStatus>> {
+        self.statuses.borrow().clone()
+    }
+
+    fn probe(&self, cluster: ClusterSpec) -> BoxFuture<'_, Ladder> {
+        Box::pin(climb(cluster, self.client_id.clone()))
+    }
+
+    fn plan(&self, request: PlanRequest) -> BoxFuture<'_, Result<Plan, Problem>> {
+        let request = plan::PlanRequest {
+            spec: request.spec,
+            revision: request.revision,
+            source: request.source,
+            destination: request.destination,
+            others: request.others.into_iter().map(other_link).collect(),
+            timeout: self.plan_timeout,
+        };
+        Box::pin(plan::plan(request))
+    }
+}
+
+fn other_link(other: app::engine::OtherLink) -> plan::OtherLink {
+    plan::OtherLink {
+        spec: other.spec,
+        source_cluster_id: other.source_cluster_id,
+        destination_cluster_id: other.destination_cluster_id,
+    }
+}
+
+/// Returns the `client.id` that brokers see of this process.
+pub fn client_id(config: &Config) -> String {
+    format!("causeway-{}", config.worker)
+}
+
+/// Climbs a cluster's ladder on a thread that may wait: the compiler cannot see that its steps, which borrow the
+/// settings, may move between threads.
+async fn climb(cluster: ClusterSpec, client_id: String) -> Ladder {
+    let handle = tokio::runtime::Handle::current();
+    let climbing = move || handle.block_on(kafka::ladder::climb(&cluster, &client_id));
+    tokio::task::spawn_blocking(climbing)
+        .await
+        .unwrap_or_else(|error| {
+            tracing::error!(%error, "a connection ladder broke off");
+            broken_off()
+        })
+}
+
+fn broken_off() -> Ladder {
+    let rung = Rung {
+        kind: RungKind::Dns,
+        state: RungState::Failed,
+        took_ms: None,
+        code: Some("internal".to_owned()),
+        detail: "The test broke off; the reason is in the log.".to_owned(),
+        advice: "Try again.".to_owned(),
+    };
+    Ladder {
+        rungs: vec![rung],
+        cluster_id: None,
+        brokers: Vec::new(),
+    }
+}

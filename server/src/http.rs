@@ -1,0 +1,142 @@
+//! HTTP: which address leads to which service function, and what surrounds every request.
+//!
+//! Invariants: handlers hold no rules, they read a request, call one function of [`app::api`] and write the answer;
+//! every answer that is no success is `application/problem+json`; nothing names a version, a path or a stack.
+
+pub mod answer;
+pub mod body;
+mod clusters;
+mod envelope;
+mod extract;
+mod links;
+mod metrics;
+mod probes;
+mod tokens;
+
+use std::{
+    sync::{Arc, Mutex, OnceLock},
+    time::Duration,
+};
+
+use app::{Context, engine::Engine};
+use axum::{
+    Router, middleware,
+    routing::{delete, get, post},
+};
+use model::problem::Problem;
+use store::Store;
+
+use crate::{clock, prometheus::Ends};
+
+/// What the handlers share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Api {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Absent until the control database answered for the first time.
+    hosted: OnceLock<Hosted>,
+    /// Serve metrics without a token.
+    metrics_open: bool,
+    /// The clusters of links as last read: metrics go on while the database is away.
+    ends: Mutex<Ends>,
+}
+
+struct Hosted {
+    store: Store,
+    engine: Arc<dyn Engine>,
+}
+
+impl std::fmt::Debug for Hosted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hosted").finish_non_exhaustive()
+    }
+}
+
+/// Who may read the metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metrics {
+    /// Whoever holds a token.
+    WithToken,
+    Everybody,
+}
+
+impl Api {
+    /// Makes an API that answers 503 until [`Api::host`] gives it a store and an engine.
+    pub fn new(metrics: Metrics) -> Self {
+        let shared = Shared {
+            hosted: OnceLock::new(),
+            metrics_open: metrics == Metrics::Everybody,
+            ends: Mutex::default(),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Gives the API what it serves; the first call counts.
+    pub fn host(&self, store: Store, engine: Arc<dyn Engine>) {
+        // A second call can only repeat the first: there is one store and one engine in a process.
+        let _ = self.shared.hosted.set(Hosted { store, engine });
+    }
+
+    fn context(&self) -> Result<Context, Problem> {
+        let hosted = self
+            .shared
+            .hosted
+            .get()
+            .ok_or_else(app::problems::store_unavailable)?;
+        Ok(Context {
+            store: hosted.store.clone(),
+            engine: hosted.engine.clone(),
+            now_ms: clock::now_ms(),
+        })
+    }
+}
+
+/// Returns the whole HTTP side; `limit` is the longest time that one request may take.
+pub fn router(api: Api, limit: Duration) -> Router {
+    Router::new()
+        .route("/healthz", get(probes::healthz))
+        .route("/readyz", get(probes::readyz))
+        .route("/metrics", get(metrics::metrics))
+        .nest("/api/v1", api_routes())
+        .fallback(answer::no_such_route)
+        .method_not_allowed_fallback(answer::no_such_method)
+        .layer(middleware::from_fn_with_state(limit, envelope::wrap))
+        .with_state(api)
+}
+
+fn api_routes() -> Router<Api> {
+    Router::new()
+        .route("/clusters", get(clusters::list).post(clusters::create))
+        .route(
+            "/clusters/{name}",
+            get(clusters::get)
+                .put(clusters::change)
+                .delete(clusters::delete)
+                .post(clusters::on_all),
+        )
+        .route("/clusters/{name}/test", post(clusters::test))
+        .route("/links", get(links::list).post(links::create))
+        .route(
+            "/links/{name}",
+            get(links::get)
+                .put(links::change)
+                .delete(links::delete)
+                .post(links::on_all),
+        )
+        .route("/links/{name}/plan", post(links::plan))
+        .route("/links/{name}/start", post(links::start))
+        .route("/links/{name}/pause", post(links::pause))
+        .route("/links/{name}/resume", post(links::resume))
+        .route("/links/{name}/stop", post(links::stop))
+        .route("/links/{name}/status", get(links::status))
+        .route("/links/{name}/events", get(links::events))
+        .route("/links/{name}/findings", get(links::findings))
+        .route("/links/{name}/findings/{id}/decision", post(links::decide))
+        .route("/tokens", get(tokens::list).post(tokens::create))
+        .route("/tokens/{id}", delete(tokens::revoke))
+}

@@ -1,0 +1,7 @@
+//! The API from outside: the real router over a real SQLite file, with an engine that only remembers.
+
+mod access;
+mod clusters;
+mod harness;
+mod input;
+mod links;
