@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 pub use control::{ControlTopicFacts, control_topic_facts, create_control_topic};
 pub use sieve::Sieve;
-pub(crate) use sieve::{Attempt, Properties, Taken};
+pub(crate) use sieve::{Attempt, Properties, Taken, is_about_properties};
 
 /// What was done about one topic.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -80,6 +80,17 @@ pub struct FixedMirror {
     pub mirror_id: Option<Uuid>,
 }
 
+impl FixedMirror {
+    /// Says whether this is the mirror of that source topic. Topics without an id are known by their name.
+    pub fn is_of(&self, topic: &str, topic_id: Uuid) -> bool {
+        if topic_id.is_nil() {
+            self.topic == topic
+        } else {
+            self.topic_id == topic_id
+        }
+    }
+}
+
 /// Why a topic cannot be mirrored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {

@@ -24,7 +24,8 @@ pub fn plan_topics(facts: &Facts) -> Vec<TopicPlan> {
 }
 
 fn plan_topic(selected: &Selected, facts: &Facts) -> TopicPlan {
-    let fixed = fixed_mirror(selected, &facts.fixed);
+    let (name, id) = (&selected.topic.name, selected.topic.id);
+    let fixed = facts.fixed.iter().find(|mirror| mirror.is_of(name, id));
     let mirror_topic = fixed.map_or(&selected.mirror_topic, |mirror| &mirror.mirror_topic);
     let mut warnings = Vec::new();
     let action = decide(selected, facts, fixed, &mut warnings).unwrap_or_else(|refusal| {
@@ -42,17 +43,6 @@ fn plan_topic(selected: &Selected, facts: &Facts) -> TopicPlan {
         warnings,
         backlog_records: None,
     }
-}
-
-/// Topics without an id are known by their name.
-fn fixed_mirror<'a>(selected: &Selected, fixed: &'a [FixedMirror]) -> Option<&'a FixedMirror> {
-    fixed.iter().find(|mirror| {
-        if selected.topic.id.is_nil() {
-            mirror.topic == selected.topic.name
-        } else {
-            mirror.topic_id == selected.topic.id
-        }
-    })
 }
 
 fn decide(

@@ -1,0 +1,57 @@
+//! Why there is no plan, as people and programs read it.
+
+use kafka::Error;
+use model::{cluster::ClusterSpec, problem::Problem};
+
+use super::{GatherError, PlanRequest};
+
+/// One cluster did not answer.
+pub(super) fn unreachable(cluster: &ClusterSpec, error: &Error) -> Problem {
+    let name = &cluster.name;
+    Problem {
+        code: error.code().to_owned(),
+        status: 503,
+        title: format!("Cluster `{name}` does not answer, so there is no plan."),
+        detail: format!("Cluster `{name}`: {error}."),
+        cause: Some(error.to_string()),
+        broker_error: error.broker_code().map(|code| code.name().to_owned()),
+        next_step: Some(format!(
+            "Test the connection of cluster `{name}`, then plan again."
+        )),
+        ..Problem::default()
+    }
+}
+
+/// Both answer, but not in time.
+pub(super) fn too_slow(request: &PlanRequest) -> Problem {
+    let (source, destination) = (&request.source.name, &request.destination.name);
+    Problem {
+        code: "plan.timeout".to_owned(),
+        status: 503,
+        title: "The plan took too long.".to_owned(),
+        detail: format!(
+            "`{source}` or `{destination}` answers slowly: no plan after {:?}.",
+            request.timeout
+        ),
+        next_step: Some(
+            "Plan again; if it stays so, test the connection of both clusters.".to_owned(),
+        ),
+        ..Problem::default()
+    }
+}
+
+pub(super) fn not_gathered(request: &PlanRequest, error: GatherError) -> Problem {
+    match error {
+        GatherError::Source(error) => unreachable(&request.source, &error),
+        GatherError::Destination(error) => unreachable(&request.destination, &error),
+        GatherError::Fields(fields) => Problem {
+            code: "link.invalid".to_owned(),
+            status: 422,
+            title: "The link's topics or names are not valid.".to_owned(),
+            detail: format!("{} fields are to be corrected.", fields.len()),
+            next_step: Some("Correct the fields named here.".to_owned()),
+            fields,
+            ..Problem::default()
+        },
+    }
+}
