@@ -4,9 +4,12 @@
 //! constructor guarantees that the header is complete, the magic is 2, the codec is known, and count and last offset
 //! delta are not negative and do not contradict each other. The checksum is checked only by [`BatchView::verify`].
 
+mod walk;
+
 use bytes::Bytes;
 
 use crate::crc;
+pub use walk::{Walk, walk};
 
 /// Bytes of a batch before its records.
 pub const HEADER_LENGTH: usize = 61;
@@ -14,8 +17,6 @@ pub const HEADER_LENGTH: usize = 61;
 const LENGTH_PREFIX: usize = 12;
 /// First byte that the checksum covers.
 pub(crate) const CHECKED_FROM: usize = 21;
-/// The smallest `batchLength` that a message of magic 0 has.
-const SHORTEST_OLD: i32 = 14;
 
 /// Why bytes are not a record batch that can be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -81,13 +82,13 @@ impl BatchView {
     pub fn new(bytes: Bytes) -> Result<Self, BatchError> {
         let mut walk = walk(bytes);
         match walk.next() {
-            Some(Ok(batch)) if walk.rest.is_empty() => Ok(batch),
+            Some(Ok(batch)) if walk.rest().is_empty() => Ok(batch),
             Some(Err(error)) => Err(error),
             Some(Ok(batch)) => Err(BatchError::TooShort {
                 length: batch.batch_length(),
             }),
             None => Err(BatchError::TooShort {
-                length: walk.rest.len() as i32,
+                length: walk.rest().len() as i32,
             }),
         }
     }
@@ -289,71 +290,6 @@ impl Codec {
             Self::Lz4 => 3,
             Self::Zstd => 4,
         }
-    }
-}
-
-/// Walks the batches of a Fetch response's `records`.
-///
-/// A last batch that is cut off ends the walk silently (brokers cut at the size limit); anything that is no batch is
-/// an error, after which the walk ends.
-pub fn walk(records: Bytes) -> Walk {
-    Walk { rest: records }
-}
-
-/// The batches of one partition's reply, in order. See [`walk`].
-#[derive(Debug, Clone)]
-pub struct Walk {
-    rest: Bytes,
-}
-
-impl Walk {
-    /// Returns what has not been walked yet; at the end, a cut-off batch.
-    pub fn rest(&self) -> &Bytes {
-        &self.rest
-    }
-
-    fn complete_length(&self) -> Result<Option<usize>, BatchError> {
-        let Some(header) = self.rest.get(..LENGTH_PREFIX + 5) else {
-            return Ok(None);
-        };
-        let (offset, length) = header.split_at(8);
-        let length = i32::from_be_bytes([length[0], length[1], length[2], length[3]]);
-        let magic = header[16] as i8;
-        let shortest = match magic {
-            0 | 1 => SHORTEST_OLD,
-            2 => (HEADER_LENGTH - LENGTH_PREFIX) as i32,
-            _ => return Err(BatchError::UnknownMagic { magic }),
-        };
-        if length < shortest {
-            return Err(BatchError::TooShort { length });
-        }
-        let total = LENGTH_PREFIX + length as usize;
-        if self.rest.len() < total {
-            return Ok(None);
-        }
-        if magic < 2 {
-            let mut base_offset = [0; 8];
-            base_offset.copy_from_slice(offset);
-            let base_offset = i64::from_be_bytes(base_offset);
-            return Err(BatchError::Old { base_offset, magic });
-        }
-        Ok(Some(total))
-    }
-}
-
-impl Iterator for Walk {
-    type Item = Result<BatchView, BatchError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let result = match self.complete_length() {
-            Ok(None) => return None,
-            Ok(Some(length)) => BatchView::checked(self.rest.split_to(length)),
-            Err(error) => Err(error),
-        };
-        if result.is_err() {
-            self.rest.clear();
-        }
-        Some(result)
     }
 }
 

@@ -60,12 +60,15 @@ fn three_brokers_of_the_oldest_line_keep_the_facts() {
     ask_three_brokers("3.9.1");
 }
 
+/// What is asked, and how.
+type Fact = (&'static str, fn(&KafkaCluster));
+
 fn ask_one_broker(version: &str) {
     let options = ClusterOptions::new(&format!("facts-{version}"))
         .version(version)
         .property("producer.id.expiration.check.interval.ms", "500");
     let cluster = KafkaCluster::start(options).unwrap();
-    let facts: [(&str, fn(&KafkaCluster)); 13] = [
+    let facts: [Fact; 13] = [
         (
             "pipelined batches, any first sequence",
             pipelined_batches_of_an_unknown_producer,

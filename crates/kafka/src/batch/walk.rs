@@ -1,0 +1,73 @@
+//! Finding the batches in a run of bytes by their length fields alone.
+
+use bytes::Bytes;
+
+use super::{BatchError, BatchView, HEADER_LENGTH, LENGTH_PREFIX};
+
+/// The smallest `batchLength` that a message of magic 0 has.
+const SHORTEST_OLD: i32 = 14;
+
+/// Walks the batches of a Fetch response's `records`.
+///
+/// A last batch that is cut off ends the walk silently (brokers cut at the size limit); anything that is no batch is
+/// an error, after which the walk ends.
+pub fn walk(records: Bytes) -> Walk {
+    Walk { rest: records }
+}
+
+/// The batches of one partition's reply, in order. See [`walk`].
+#[derive(Debug, Clone)]
+pub struct Walk {
+    rest: Bytes,
+}
+
+impl Walk {
+    /// Returns what has not been walked yet; at the end, a cut-off batch.
+    pub fn rest(&self) -> &Bytes {
+        &self.rest
+    }
+
+    fn complete_length(&self) -> Result<Option<usize>, BatchError> {
+        let Some(header) = self.rest.get(..LENGTH_PREFIX + 5) else {
+            return Ok(None);
+        };
+        let (offset, length) = header.split_at(8);
+        let length = i32::from_be_bytes([length[0], length[1], length[2], length[3]]);
+        let magic = header[16] as i8;
+        let shortest = match magic {
+            0 | 1 => SHORTEST_OLD,
+            2 => (HEADER_LENGTH - LENGTH_PREFIX) as i32,
+            _ => return Err(BatchError::UnknownMagic { magic }),
+        };
+        if length < shortest {
+            return Err(BatchError::TooShort { length });
+        }
+        let total = LENGTH_PREFIX + length as usize;
+        if self.rest.len() < total {
+            return Ok(None);
+        }
+        if magic < 2 {
+            let mut base_offset = [0; 8];
+            base_offset.copy_from_slice(offset);
+            let base_offset = i64::from_be_bytes(base_offset);
+            return Err(BatchError::Old { base_offset, magic });
+        }
+        Ok(Some(total))
+    }
+}
+
+impl Iterator for Walk {
+    type Item = Result<BatchView, BatchError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let result = match self.complete_length() {
+            Ok(None) => return None,
+            Ok(Some(length)) => BatchView::checked(self.rest.split_to(length)),
+            Err(error) => Err(error),
+        };
+        if result.is_err() {
+            self.rest.clear();
+        }
+        Some(result)
+    }
+}
