@@ -47,7 +47,7 @@ fn every_demo_topic_has_its_peculiarity() {
         .len();
     let committed = read("transfers").len();
     assert!(
-        committed * 3 < all * 2 + 40 && committed * 3 > all * 2 - 40,
+        committed * 3 < all * 2 + 120 && committed * 3 > all * 2 - 120,
         "{committed} of {all}"
     );
     assert!(

@@ -17,28 +17,41 @@ use crate::{
     client::{Writer, WriterOptions},
 };
 
-/// Records per transaction of `transfers`.
-const TRANSACTION: u64 = 10;
+/// Records per transaction of `transfers`: before the demo began, and live.
+const PAST_TRANSACTION: u64 = 100;
+const LIVE_TRANSACTION: u64 = 10;
 
-/// Creates the demo's topics and writes their first records.
+/// Creates the demo's topics and writes their first records, all topics at the same time.
 ///
 /// # Errors
 /// Fails when a broker refuses.
 pub fn preload(bootstrap: &str) -> Result<Vec<Source>> {
-    let admin = Admin::new(bootstrap)?;
-    let mut sources = Vec::new();
-    for topic in TOPICS {
-        admin.create_topic(topic.name, topic.partitions, topic.configs)?;
-        let mut source = Source::new(bootstrap, topic)?;
-        for done in 0..topic.preload {
-            source.write(Era::Past {
-                left: topic.preload - done,
-            })?;
-        }
-        source.settle()?;
-        sources.push(source);
+    std::thread::scope(|scope| {
+        let running: Vec<_> = TOPICS
+            .iter()
+            .map(|topic| scope.spawn(|| preload_topic(bootstrap, topic)))
+            .collect();
+        running
+            .into_iter()
+            .map(|topic| {
+                topic
+                    .join()
+                    .map_err(|_| anyhow!("a preloading thread panicked"))?
+            })
+            .collect()
+    })
+}
+
+fn preload_topic(bootstrap: &str, topic: &'static Topic) -> Result<Source> {
+    Admin::new(bootstrap)?.create_topic(topic.name, topic.partitions, topic.configs)?;
+    let mut source = Source::new(bootstrap, topic)?;
+    for done in 0..topic.preload {
+        source.write(Era::Past {
+            left: topic.preload - done,
+        })?;
     }
-    Ok(sources)
+    source.settle()?;
+    Ok(source)
 }
 
 /// One topic's writer and how far it is.
@@ -84,7 +97,11 @@ impl Source {
         let record = record(self.topic.kind, self.sequence, era, now_ms());
         self.writer.send(self.topic.name, &record)?;
         self.open += 1;
-        if self.topic.kind == Kind::Transfers && self.open == TRANSACTION {
+        let full = match era {
+            Era::Past { .. } => PAST_TRANSACTION,
+            Era::Live => LIVE_TRANSACTION,
+        };
+        if self.topic.kind == Kind::Transfers && self.open >= full {
             self.end_transaction()?;
         }
         Ok(())
