@@ -24,8 +24,11 @@ pub struct Tail<'a> {
 /// What matching says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Matched {
-    /// The next source offset to copy.
+    /// The next source offset to copy: of the next survivor, so that nothing that was passed over under the stored
+    /// settings is met again under newer ones.
     pub resume: i64,
+    /// The least offset at which the tail can have ended.
+    pub least: i64,
     /// Source and destination offset of each record matched.
     pub pairs: Vec<(i64, i64)>,
     /// Source offsets of records that may stand in the mirror already and will be sent again.
@@ -33,8 +36,8 @@ pub struct Matched {
 }
 
 /// Matches the tail with the surviving source records from `from` on. Of these, `written` and one more are enough: the
-/// record `index` of the tail is at most the `index`-th survivor.
-pub fn matched(tail: Tail<'_>, source: &[RecordPrint]) -> Matched {
+/// record `index` of the tail is at most the `index`-th survivor. `source_end` was read before them.
+pub fn matched(tail: Tail<'_>, source: &[RecordPrint], source_end: i64) -> Matched {
     let complete = i64::try_from(tail.records.len()) == Ok(tail.written);
     let mut matched = Matched::default();
     let mut next = 0;
@@ -54,7 +57,9 @@ pub fn matched(tail: Tail<'_>, source: &[RecordPrint]) -> Matched {
     }
     // Each record written took at least one source offset.
     let least = tail.from + tail.written;
-    matched.resume = matched.pairs.last().map_or(least, |pair| least.max(pair.0 + 1));
+    matched.least = matched.pairs.last().map_or(least, |pair| least.max(pair.0 + 1));
+    let survivor = source[next..].iter().find(|s| s.offset >= matched.least);
+    matched.resume = survivor.map_or(source_end.max(matched.least), |s| s.offset);
     if !complete {
         matched.doubtful = doubtful(&source[next..], matched.resume, tail.written - seen);
     }
@@ -97,9 +102,9 @@ mod tests {
                 .filter(|o| complete || kept(&kept_tail, o))
                 .map(|o| TailPrint { index: o, destination: 100 + o, print: u128::try_from(o).unwrap() })
                 .collect();
-            let found = matched(Tail { from: 0, written: copied, records: &tail }, &prints(&source));
-            let next = source.iter().copied().find(|o| *o >= found.resume).unwrap();
-            prop_assert!(next <= copied.max(*source.iter().find(|o| **o >= copied).unwrap()));
+            let found = matched(Tail { from: 0, written: copied, records: &tail }, &prints(&source), 40);
+            let uncopied = source.iter().copied().find(|o| *o >= copied).unwrap();
+            prop_assert!(found.resume <= uncopied && found.least <= found.resume);
             for repeated in source.iter().filter(|o| **o >= found.resume && **o < copied) {
                 let range = found.doubtful.unwrap();
                 prop_assert!(range.0 <= *repeated && *repeated < range.1);

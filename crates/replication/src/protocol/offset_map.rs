@@ -111,6 +111,15 @@ impl OffsetMap {
         Some(holder.source_start + (destination_end - holder.destination_start))
     }
 
+    /// Returns how many records of ours lie at and above a destination offset.
+    pub fn records_from(&self, destination: i64) -> i64 {
+        let above = self.segments.iter().rev();
+        above
+            .map(|s| s.destination_start + s.length - s.destination_start.max(destination))
+            .take_while(|length| *length > 0)
+            .sum()
+    }
+
     /// Returns the chunks that changed since the last call, by number; an emptied one is `None`.
     pub fn take_dirty(&mut self) -> Vec<(usize, Option<Vec<Segment>>)> {
         let Some(first) = self.dirty_from.take() else {

@@ -91,9 +91,15 @@ fn order(
     found: &[&Finding],
 ) -> Result<BTreeMap<u64, i64>, String> {
     let mut seen: BTreeMap<u64, i64> = BTreeMap::new();
-    for (offset, rec) in &world.mirror[partition].history {
+    let history = &world.mirror[partition].history;
+    let last_of_ours = history.iter().rev().find(|r| r.1.id != 0).map_or(0, |r| r.0);
+    for (offset, rec) in history {
         if rec.id == 0 {
-            if !says(found, FindingKind::ForeignWrite, rec, &[*offset]) {
+            // What nothing of ours followed is not noticed yet; in a log that was cut, others may have filled the cut.
+            let cut = found.iter().any(|f| f.kind == FindingKind::DestinationChanged);
+            let said = [FindingKind::ForeignWrite, FindingKind::Duplicate];
+            let said = said.iter().any(|kind| says(found, *kind, rec, &[*offset]));
+            if !cut && *offset < last_of_ours && !said {
                 return Err(format!("foreign write at p{partition} {offset} without a finding"));
             }
             continue;
@@ -121,19 +127,25 @@ fn complete(
     seen: &BTreeMap<u64, i64>,
     found: &[&Finding],
 ) -> Result<(), String> {
-    for (id, record) in &world.source[partition].all {
+    let all = &world.source[partition].all;
+    let truncated = |offset| all.values().any(|r| r.fate == Fate::Truncated && r.offset == offset);
+    for (id, record) in all {
         let lost = found
             .iter()
             .any(|f| f.kind == FindingKind::Loss && within(f.source, record.offset));
         let there = seen.contains_key(id);
-        if there && lost && record.fate != Fate::Truncated {
+        let taken = found.iter().any(|f| f.kind == FindingKind::DestinationChanged);
+        // Of deleted records the headers are gone that would tell markers from records: the range begins at the least
+        // offset up to which the tail must have come, and may hold some of what was copied.
+        if there && lost && !taken && record.fate == Fate::Stands {
             return Err(format!("p{partition} record {id} reported lost, but it is there"));
         }
         let wanted = record.committed
             && record.offset >= start
             && matches!(record.fate, Fate::Stands | Fate::Deleted);
-        let taken = found.iter().any(|f| f.kind == FindingKind::DestinationChanged);
-        if wanted && !there && !lost && !taken {
+        // Deletion also destroys the evidence that a log was truncated and filled anew.
+        let hidden = record.fate == Fate::Deleted && truncated(record.offset);
+        if wanted && !there && !lost && !taken && !hidden {
             return Err(format!("p{partition} record {id} of offset {} lost", record.offset));
         }
     }

@@ -92,7 +92,7 @@ impl SourceLog {
             for rec in &batch.records {
                 self.all.get_mut(&rec.id).unwrap().fate = Fate::Truncated;
             }
-            self.end = batch.base;
+            self.end = batch.base.max(self.log_start);
             self.batches.pop();
         }
         let end = self.end;
@@ -238,7 +238,7 @@ impl MirrorLog {
     pub fn truncate(&mut self, count: usize) {
         for _ in 0..count {
             let Some(batch) = self.batches.pop() else { break };
-            self.end = batch.base;
+            self.end = batch.base.max(self.log_start);
             self.truncated.extend(batch.records);
         }
         let end = self.end;

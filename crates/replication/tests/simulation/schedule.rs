@@ -55,7 +55,7 @@ pub struct Schedule {
     events: BTreeMap<(i64, u64), Event>,
     kind: Kind,
     mutation: Mutation,
-    policies: Arc<Policies>,
+    policies: Policies,
     healed: bool,
     revision: i64,
 }
@@ -70,7 +70,7 @@ impl Schedule {
             events: BTreeMap::new(),
             kind,
             mutation,
-            policies: Arc::new(crate::check::policies(kind)),
+            policies: crate::check::policies(kind),
             healed: false,
             revision: 0,
         };

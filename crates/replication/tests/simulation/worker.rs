@@ -81,14 +81,14 @@ struct Work {
     node: Node,
     control: Control,
     mutation: Mutation,
-    policies: Arc<Policies>,
+    policies: Policies,
     slot: Slot,
     parts: Vec<Part>,
     certain: bool,
 }
 
 /// Runs one process of a worker until it is dropped.
-pub async fn run(node: Node, process: u64, mutation: Mutation, policies: Arc<Policies>) {
+pub async fn run(node: Node, process: u64, mutation: Mutation, policies: Policies) {
     let control = Control { node: node.clone(), mutation, wrote: Arc::new(Mutex::new(None)) };
     let who = Claimant {
         worker: format!("w{}", node.id),
@@ -123,7 +123,7 @@ impl Work {
         node: &Node,
         control: &Control,
         mutation: Mutation,
-        policies: &Arc<Policies>,
+        policies: &Policies,
         slot: Slot,
     ) -> Self {
         let partitions = node.lock().source.len();
@@ -290,7 +290,13 @@ impl Work {
                 part.map = map;
                 return self.resume(index, *resumed, quiet_at_ms, leader_epoch).await;
             }
-            Ok(Outcome::Held(_)) => part.wait_until_ms = now + 2000,
+            Ok(Outcome::Held(finding)) => {
+                // The operator always goes on, in the last way that is offered.
+                if let Some(choice) = finding.kind.choices().last() {
+                    self.policies.choices.insert(finding.id.clone(), *choice);
+                }
+                part.wait_until_ms = now + 1000;
+            }
             Ok(Outcome::Wait(_, time)) => {
                 part.wait_until_ms = now + i64::try_from(time.as_millis()).unwrap();
             }

@@ -93,7 +93,7 @@ pub(super) async fn match_content<S: Source, D: Destination>(
     destination: &D,
     stored: &Position,
     walk: &Walk,
-    log_start: i64,
+    bounds: Bounds,
 ) -> Result<Matched, PortError> {
     let mut records = Vec::new();
     for run in &walk.runs {
@@ -110,19 +110,19 @@ pub(super) async fn match_content<S: Source, D: Destination>(
             from = next;
         }
     }
-    let survivors = survivors(source, stored, walk.written, log_start).await?;
+    let survivors = survivors(source, stored, walk.written, bounds.log_start).await?;
     let tail = Tail { from: stored.source_next, written: walk.written, records: &records };
-    Ok(matched(tail, &survivors))
+    Ok(matched(tail, &survivors, bounds.end))
 }
 
-/// Reads `written` surviving source records from the stored position on.
+/// Reads `written` and one more surviving source records from the stored position on.
 async fn survivors<S: Source>(
     source: &S,
     stored: &Position,
     written: i64,
     log_start: i64,
 ) -> Result<Vec<crate::protocol::ports::RecordPrint>, PortError> {
-    let wanted = usize::try_from(written).unwrap_or(usize::MAX);
+    let wanted = usize::try_from(written + 1).unwrap_or(usize::MAX);
     let mut from = stored.source_next.max(log_start);
     let mut survivors = Vec::new();
     while survivors.len() < wanted {

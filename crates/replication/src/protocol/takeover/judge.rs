@@ -9,7 +9,7 @@ use super::{
 use crate::protocol::{
     finding::Found,
     offset_map::Segment,
-    ports::{Bounds, Destination, PortError, Source},
+    ports::{Bounds, Destination, DestinationBatch, PortError, Source},
     position::{Anchor, Position},
     sequence,
     walk::{Halt, Walk, walk},
@@ -33,10 +33,12 @@ pub(super) enum Judged {
 /// Where the source goes on after the tail.
 struct Tail {
     resume: i64,
+    /// The least offset up to which the source was copied.
+    least: i64,
     /// Source and destination start and length of what the tail holds.
     segments: Vec<Segment>,
-    /// Matched by content instead of counted.
-    matched: bool,
+    /// Matched by content instead of counted: the leader epoch at the resume point.
+    matched: Option<i32>,
     doubtful: Option<(i64, i64)>,
     /// Records of the tail that the source does not hold any more.
     missing: i64,
@@ -108,7 +110,7 @@ impl Room<'_> {
         }
         position.anchor.source_start = position.source_next;
         // Nobody sent anything: a position is stored before the first record.
-        Ok(Judged::Done(self.resumed(position, true, findings)))
+        Ok(Judged::Done(self.resumed(position, 0, findings)))
     }
 
     /// Returns the first position of a mirror at its present end.
@@ -129,17 +131,18 @@ impl Room<'_> {
             source_topic_id: self.source_id.to_owned(),
             mirror_topic: identity.mirror_topic.clone(),
             mirror_topic_id: self.facts.topic_id.clone(),
-            anchor: Anchor { source_start: source_next, destination_end: self.facts.log_end },
+            anchor: self.anchor(source_next),
             stored_at_ms: self.now_ms,
         }
     }
 
-    fn resumed(&self, position: Position, must_store: bool, findings: Vec<Finding>) -> Outcome {
+    /// Goes on from a new position, with the map above `map_cut` forgotten.
+    fn resumed(&self, position: Position, map_cut: i64, findings: Vec<Finding>) -> Outcome {
         Outcome::Resumed(Box::new(Resumed {
             position,
-            must_store,
+            must_store: true,
             guard_timestamp_ms: None,
-            map_cut: None,
+            map_cut: Some(map_cut),
             segments: Vec::new(),
             findings,
         }))
@@ -180,7 +183,7 @@ impl Room<'_> {
             return Ok(judged);
         }
         if self.facts.log_end < stored.destination_end {
-            return self.step_back(source, stored).await;
+            return self.step_back(source, destination, stored).await;
         }
         let batches = facts::tail(destination, stored, self.facts).await?;
         let mut walk = walk(stored, self.facts.log_end, &batches);
@@ -191,7 +194,7 @@ impl Room<'_> {
         let bounds = source.bounds(stored.meaning.isolation).await?;
         let tail = self.at_source(source, destination, stored, &walk, bounds).await?;
         let truncated = self.truncated(source, stored, &tail).await?;
-        if truncated.is_none() && (tail.missing > 0 || bounds.end < tail.resume) {
+        if truncated.is_none() && (tail.missing > 0 || bounds.end < tail.least) {
             return Ok(Judged::Done(Outcome::Wait(Why::SourceBehind, BEHIND)));
         }
         Ok(self.conclude(stored, &walk, tail, truncated, bounds, findings))
@@ -225,38 +228,39 @@ impl Room<'_> {
         if let Err(held) = self.pass_loss(&mut position, bounds, &mut findings) {
             return Ok(Some(Judged::Changed(Outcome::Held(held))));
         }
-        Ok(Some(Judged::Changed(self.cut(position, true, findings))))
+        Ok(Some(Judged::Changed(self.resumed(position, 0, findings))))
     }
 
-    /// As `resumed`, with the map of the former log forgotten.
-    fn cut(&self, position: Position, must_store: bool, findings: Vec<Finding>) -> Outcome {
-        let map_cut = Some(position.destination_end);
-        match self.resumed(position, must_store, findings) {
-            Outcome::Resumed(resumed) => Outcome::Resumed(Box::new(Resumed { map_cut, ..*resumed })),
-            other => other,
-        }
-    }
 
     /// The destination lost acknowledged records (EXACTLY_ONCE 4.5): copy them again if both sides allow it.
-    async fn step_back<S: Source>(
+    ///
+    /// Only where the log's last batch is what the map says: it may have been cut deeper and written by others since.
+    async fn step_back<S: Source, D: Destination>(
         &self,
         source: &S,
+        destination: &D,
         stored: &Position,
     ) -> Result<Judged, PortError> {
         let end = self.facts.log_end;
         let bounds = source.bounds(stored.meaning.isolation).await?;
-        let back = self.case.map.source_after(stored.anchor, end);
+        let last = match end > self.facts.log_start {
+            true => destination.headers(end - 1).await?.first().copied(),
+            false => None,
+        };
+        let agrees = end == stored.anchor.destination_end
+            || last.is_some_and(|last| self.agrees(stored, &last));
+        let back = self.case.map.source_after(stored.anchor, end).filter(|_| agrees);
         let found = found_destination(
             (end, stored.destination_end),
             "The mirror lost records that had been acknowledged.",
         );
         let held_by_source = back.filter(|back| *back >= bounds.log_start);
-        let (position, finding) = match held_by_source {
+        let map_cut = if agrees { end } else { 0 };
+        let (mut position, finding) = match held_by_source {
             Some(back) => {
                 let source_range = Some((back, stored.source_next));
                 let found = Found { source: source_range, ..found };
-                let mut position = self.new_epoch(stored, back);
-                position.source_leader_epoch = -1;
+                let position = self.new_epoch(stored, back);
                 (position, found.finding(self.case.identity, self.now_ms))
             }
             None => match self.rule(found) {
@@ -265,14 +269,31 @@ impl Room<'_> {
                 Err(held) => return Ok(Judged::Changed(Outcome::Held(held))),
             },
         };
-        Ok(Judged::Changed(self.cut(position, true, vec![finding])))
+        if !agrees {
+            position.anchor = self.anchor(position.source_next);
+        }
+        Ok(Judged::Changed(self.resumed(position, map_cut, vec![finding])))
+    }
+
+    /// Says whether the last batch of a log that was cut has the sequence that the map gives it.
+    fn agrees(&self, stored: &Position, last: &DestinationBatch) -> bool {
+        let lost = self.case.map.records_from(last.last_offset + 1);
+        let sequence = sequence::advance(last.base_sequence, last.last_offset - last.base_offset);
+        lost < stored.epoch_records
+            && (last.producer_id, last.epoch) == (stored.producer_id, stored.epoch)
+            && sequence == sequence::advance(stored.next_sequence, -1 - lost)
     }
 
     fn anew(&self, stored: &Position, log_start: i64) -> Position {
         let mut position = self.new_epoch(stored, log_start);
         position.source_leader_epoch = -1;
-        position.anchor = Anchor { source_start: log_start, destination_end: self.facts.log_end };
+        position.anchor = self.anchor(log_start);
         position
+    }
+
+    /// Begins a new map at the mirror's end.
+    fn anchor(&self, source_start: i64) -> Anchor {
+        Anchor { source_start, destination_end: self.facts.log_end }
     }
 
     /// Returns the stored position at the log's end, in the next epoch, with the settings in force.
@@ -341,16 +362,20 @@ impl Room<'_> {
         findings: &mut Vec<Finding>,
     ) -> Result<(), Held> {
         let expected = sequence::advance(stored.next_sequence, walk.written);
+        let gone = (self.facts.log_end - walk.missing_end, self.facts.log_end);
         let known = self.facts.producer.filter(|known| known.epoch == stored.epoch);
         if let Some(known) = known {
             let more = sequence::distance(expected, known.last_sequence) + 1;
+            if more < walk.missing_end {
+                walk.foreign.push(gone);
+            }
             walk.written += more.clamp(0, walk.missing_end);
             walk.last = Some((known.epoch, known.last_sequence));
             return Ok(());
         }
         let from = stored.source_next + walk.written;
         let source = Some((from, from + walk.missing_end));
-        findings.push(self.rule(found_duplicate(source, None))?.1);
+        findings.push(self.rule(found_duplicate(source, Some(gone)))?.1);
         Ok(())
     }
 
@@ -372,16 +397,20 @@ impl Room<'_> {
             if !counter.hole() {
                 let segments = join(counter.runs(), walk);
                 let (resume, missing) = (counter.next() + counter.remaining(), counter.remaining());
-                return Ok(Tail { resume, segments, matched: false, doubtful: None, missing });
+                let (matched, doubtful) = (None, None);
+                return Ok(Tail { resume, least: resume, segments, matched, doubtful, missing });
             }
         }
         let found =
-            facts::match_content(source, destination, stored, walk, bounds.log_start).await?;
+            facts::match_content(source, destination, stored, walk, bounds).await?;
+        let at = source.headers(found.resume - 1, stored.meaning.isolation).await?;
+        let epoch = at.first().map_or(stored.source_leader_epoch, |batch| batch.leader_epoch);
         let one = |pair: &(i64, i64)| Segment { source_start: pair.0, destination_start: pair.1, length: 1 };
         Ok(Tail {
             resume: found.resume,
+            least: found.least,
             segments: found.pairs.iter().map(one).collect(),
-            matched: true,
+            matched: Some(epoch),
             doubtful: found.doubtful,
             missing: 0,
         })
@@ -393,12 +422,12 @@ impl Room<'_> {
         source: &S,
         stored: &Position,
         tail: &Tail,
-    ) -> Result<Option<i64>, PortError> {
+    ) -> Result<Option<(i32, i64)>, PortError> {
         if stored.source_leader_epoch < 0 {
             return Ok(None);
         }
         let end = source.end_of_epoch(stored.source_leader_epoch).await?;
-        Ok(end.map(|(_, end)| end).filter(|end| *end < tail.resume))
+        Ok(end.filter(|(_, end)| *end < tail.least))
     }
 
     fn conclude(
@@ -406,24 +435,35 @@ impl Room<'_> {
         stored: &Position,
         walk: &Walk,
         tail: Tail,
-        truncated: Option<i64>,
+        truncated: Option<(i32, i64)>,
         bounds: Bounds,
         mut findings: Vec<Finding>,
     ) -> Judged {
         let mut next = stored.clone();
         next.advance(tail.resume, self.facts.log_end, walk.written);
-        let ruled = self.diverged(&mut next, truncated, &mut findings)
+        if let Some(epoch) = tail.matched {
+            next.source_leader_epoch = epoch;
+        }
+        let jump = truncated.is_some() || tail.least < bounds.log_start || tail.doubtful.is_some();
+        if jump {
+            next.source_next = tail.least;
+        }
+        let ruled = self
+            .diverged(&mut next, truncated, &mut findings)
             .and_then(|()| self.pass_loss(&mut next, bounds, &mut findings))
             .and_then(|()| self.doubt(&tail, &mut findings));
         if let Err(held) = ruled {
             return Judged::Changed(Outcome::Held(held));
         }
         let settings = self.case.meaning != stored.meaning || self.case.producer_id != stored.producer_id;
-        let jump = next.source_next != tail.resume || tail.doubtful.is_some();
         let new_epoch = settings || jump || walk.halt.is_some() || !walk.ends_in_sequence(stored);
-        let plain = !new_epoch && !tail.matched && !walk.holes && findings.is_empty();
+        let plain = !new_epoch && tail.matched.is_none() && !walk.holes && findings.is_empty();
         if new_epoch {
             next = self.new_epoch(&next, next.source_next);
+        }
+        let refilled = walk.halt == Some(Halt::Refilled);
+        if refilled {
+            next.anchor = self.anchor(next.source_next);
         }
         if next.epoch > LAST_EPOCH {
             return Judged::Done(Outcome::Wait(Why::ProducerId, BEHIND));
@@ -432,8 +472,8 @@ impl Room<'_> {
             position: next,
             must_store: !plain,
             guard_timestamp_ms: self.guard(stored, new_epoch),
-            map_cut: Some(stored.destination_end),
-            segments: tail.segments,
+            map_cut: Some(if refilled { 0 } else { stored.destination_end }),
+            segments: clip(tail.segments, if refilled { 0 } else { truncated.map_or(i64::MAX, |t| t.1) }),
             findings,
         });
         if plain { Judged::Plain(resumed) } else { Judged::Changed(Outcome::Resumed(resumed)) }
@@ -442,10 +482,10 @@ impl Room<'_> {
     fn diverged(
         &self,
         next: &mut Position,
-        truncated: Option<i64>,
+        truncated: Option<(i32, i64)>,
         findings: &mut Vec<Finding>,
     ) -> Result<(), Held> {
-        let Some(end) = truncated else { return Ok(()) };
+        let Some((epoch, end)) = truncated else { return Ok(()) };
         let found = Found {
             kind: FindingKind::Divergence,
             source: Some((end, next.source_next)),
@@ -454,7 +494,7 @@ impl Room<'_> {
         };
         findings.push(self.rule(found)?.1);
         next.source_next = end;
-        next.source_leader_epoch = -1;
+        next.source_leader_epoch = epoch;
         Ok(())
     }
 
@@ -508,6 +548,12 @@ fn found_duplicate(source: Option<(i64, i64)>, destination: Option<(i64, i64)>) 
 fn found_foreign(range: (i64, i64)) -> Found {
     let detail = "Somebody else wrote to the mirror.".to_owned();
     Found { kind: FindingKind::ForeignWrite, source: None, destination: Some(range), detail }
+}
+
+/// Keeps what lies below a source offset: above it the source holds other records now.
+fn clip(segments: Vec<Segment>, source_end: i64) -> Vec<Segment> {
+    let below = |s: Segment| Segment { length: s.length.min(source_end - s.source_start), ..s };
+    segments.into_iter().map(below).filter(|s| s.length > 0).collect()
 }
 
 /// Joins source runs and destination runs, both in order of sequence, to segments.
