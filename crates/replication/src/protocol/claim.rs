@@ -167,7 +167,10 @@ pub(super) async fn take<L: ControlLog, C: Clock>(
     };
     let unreleased = former.is_some();
     let sent_at_ms = clock.monotonic_ms();
-    let offset = match log.append(batch(slot, &claim, 0, vec![claim.write(slot)])).await {
+    let offset = match log
+        .append(batch(slot, &claim, 0, vec![claim.write(slot)]))
+        .await
+    {
         Ok(offset) => offset,
         Err(AppendError::Refused(code)) if code == OUT_OF_ORDER || FENCED.contains(&code) => {
             return Ok(Claimed::NotOurs(state.claims.remove(&slot)));
@@ -221,7 +224,10 @@ async fn seal<L: ControlLog>(
     generation: u32,
     state: &mut ControlState,
 ) -> Result<(), SlotError> {
-    let former = state.claims.get(&slot).map_or(0, |former| former.produce_timeout_ms);
+    let former = state
+        .claims
+        .get(&slot)
+        .map_or(0, |former| former.produce_timeout_ms);
     let claim = Claim {
         worker: who.worker.clone(),
         process: String::new(),
@@ -230,7 +236,10 @@ async fn seal<L: ControlLog>(
         produce_timeout_ms: former.max(millis(who.produce_timeout)),
         released: false,
     };
-    match log.append(batch(slot, &claim, 0, vec![claim.write(slot)])).await {
+    match log
+        .append(batch(slot, &claim, 0, vec![claim.write(slot)]))
+        .await
+    {
         Ok(_) => read_on(log, slot, state).await.map(drop),
         Err(AppendError::Refused(code)) => Err(PortError::Broker(code).into()),
         Err(AppendError::Indefinite(cause)) => Err(PortError::Unreachable(cause).into()),
@@ -305,7 +314,10 @@ impl Slot {
         let slot = self.number;
         let sent_at_ms = clock.monotonic_ms();
         if !self.certain {
-            return Err(SlotError::Uncertain { slot, cause: "an earlier write".to_owned() });
+            return Err(SlotError::Uncertain {
+                slot,
+                cause: "an earlier write".to_owned(),
+            });
         }
         if sent_at_ms - self.sent_at_ms >= millis(FORGOTTEN) {
             return Err(SlotError::Lost { slot });
@@ -323,7 +335,12 @@ impl Slot {
                 self.certain = true;
                 return Err(PortError::Broker(code).into());
             }
-            Err(cause) => return Err(SlotError::Uncertain { slot, cause: cause.to_string() }),
+            Err(cause) => {
+                return Err(SlotError::Uncertain {
+                    slot,
+                    cause: cause.to_string(),
+                });
+            }
         };
         if base < self.state.next_offset {
             return Err(SlotError::WentBack { slot });
@@ -374,7 +391,10 @@ impl Slot {
             Claimed::Owned(again) => {
                 // Nobody but us owned it since: what was quiet stays quiet.
                 let quiet_at_ms = self.quiet_at_ms;
-                *self = Self { quiet_at_ms, ..*again };
+                *self = Self {
+                    quiet_at_ms,
+                    ..*again
+                };
                 Ok(())
             }
             Claimed::NotOurs(_) | Claimed::Empty => Err(SlotError::Lost { slot }),
@@ -395,7 +415,11 @@ impl Slot {
         if !self.certain || clock.monotonic_ms() < self.quiet_at_ms.max(open_until_ms) {
             return Ok(());
         }
-        let record = Claim { released: true, ..self.claim.clone() }.write(self.number);
+        let record = Claim {
+            released: true,
+            ..self.claim.clone()
+        }
+        .write(self.number);
         self.append(log, clock, vec![record]).await
     }
 }

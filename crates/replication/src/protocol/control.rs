@@ -121,7 +121,10 @@ struct Version {
 fn write<T: Serialize>(key: String, value: &T) -> ControlWrite {
     let json = serde_json::to_string(&Versioned { v: VERSION, value })
         .expect("control values are plain data with text keys");
-    ControlWrite { key, value: Some(json) }
+    ControlWrite {
+        key,
+        value: Some(json),
+    }
 }
 
 fn read<T: DeserializeOwned>(key: &str, json: &str) -> Result<T, ControlError> {
@@ -131,7 +134,10 @@ fn read<T: DeserializeOwned>(key: &str, json: &str) -> Result<T, ControlError> {
     };
     let version: Version = serde_json::from_str(json).map_err(malformed)?;
     if version.v > VERSION {
-        return Err(ControlError::Newer { key: key.to_owned(), version: version.v });
+        return Err(ControlError::Newer {
+            key: key.to_owned(),
+            version: version.v,
+        });
     }
     serde_json::from_str(json).map_err(malformed)
 }
@@ -160,7 +166,10 @@ impl Claim {
 impl Position {
     /// Returns the record to write.
     pub fn write(&self) -> ControlWrite {
-        write(format!("position/{}/{}", self.source_topic_id, self.partition), self)
+        write(
+            format!("position/{}/{}", self.source_topic_id, self.partition),
+            self,
+        )
     }
 }
 
@@ -250,7 +259,9 @@ impl ControlState {
     pub fn keep(&mut self, key: &str, value: Option<&str>) -> Result<(), ControlError> {
         let mut parts = key.split('/');
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some("spec"), None, None, None) => self.spec = value.map(|v| read(key, v)).transpose()?,
+            (Some("spec"), None, None, None) => {
+                self.spec = value.map(|v| read(key, v)).transpose()?
+            }
             (Some("slot"), Some(slot), None, None) => {
                 set(&mut self.claims, number(key, slot)?, key, value)?;
             }
@@ -261,10 +272,20 @@ impl ControlState {
                 set(&mut self.findings, id.to_owned(), key, value)?;
             }
             (Some("home"), Some(id), Some(partition), None) => {
-                set(&mut self.homes, (id.to_owned(), number(key, partition)?), key, value)?;
+                set(
+                    &mut self.homes,
+                    (id.to_owned(), number(key, partition)?),
+                    key,
+                    value,
+                )?;
             }
             (Some("position"), Some(id), Some(partition), None) => {
-                set(&mut self.positions, (id.to_owned(), number(key, partition)?), key, value)?;
+                set(
+                    &mut self.positions,
+                    (id.to_owned(), number(key, partition)?),
+                    key,
+                    value,
+                )?;
             }
             (Some("segments"), Some(id), Some(partition), Some(chunk)) => {
                 self.keep_chunk(id, number(key, partition)?, number(key, chunk)?, key, value)?;
@@ -302,12 +323,14 @@ impl ControlState {
     /// Returns the position of a partition; where the topic id has none, that of an earlier topic of the same name, so
     /// that a re-created source is noticed.
     pub fn position(&self, topic_id: &str, topic: &str, partition: i32) -> Option<&Position> {
-        self.positions.get(&(topic_id.to_owned(), partition)).or_else(|| {
-            self.positions
-                .values()
-                .filter(|p| p.source_topic == topic && p.partition == partition)
-                .max_by_key(|p| p.stored_at_ms)
-        })
+        self.positions
+            .get(&(topic_id.to_owned(), partition))
+            .or_else(|| {
+                self.positions
+                    .values()
+                    .filter(|p| p.source_topic == topic && p.partition == partition)
+                    .max_by_key(|p| p.stored_at_ms)
+            })
     }
 
     /// Returns the offset map of a partition.
@@ -321,10 +344,11 @@ fn number<N: std::str::FromStr<Err = std::num::ParseIntError>>(
     key: &str,
     text: &str,
 ) -> Result<N, ControlError> {
-    text.parse().map_err(|cause: std::num::ParseIntError| ControlError::Malformed {
-        key: key.to_owned(),
-        cause: cause.to_string(),
-    })
+    text.parse()
+        .map_err(|cause: std::num::ParseIntError| ControlError::Malformed {
+            key: key.to_owned(),
+            cause: cause.to_string(),
+        })
 }
 
 fn set<K: Ord, T: DeserializeOwned>(

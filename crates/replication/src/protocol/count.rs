@@ -15,7 +15,12 @@ pub struct Counter {
 impl Counter {
     /// Counts `records` from offset `from` on.
     pub fn new(from: i64, records: i64) -> Self {
-        Self { next: from, remaining: records, runs: Vec::new(), hole: false }
+        Self {
+            next: from,
+            remaining: records,
+            runs: Vec::new(),
+            hole: false,
+        }
     }
 
     /// Takes the next batch.
@@ -74,7 +79,13 @@ mod tests {
     use super::*;
 
     fn batch(base_offset: i64, length: i64, records: i64, class: SourceClass) -> SourceBatch {
-        SourceBatch { base_offset, last_offset: base_offset + length - 1, records, leader_epoch: 0, class }
+        SourceBatch {
+            base_offset,
+            last_offset: base_offset + length - 1,
+            records,
+            leader_epoch: 0,
+            class,
+        }
     }
 
     #[test]

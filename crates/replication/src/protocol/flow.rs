@@ -125,7 +125,11 @@ pub enum Verdict {
     /// A newer epoch of our data stands in the log: stop the slot.
     Fenced,
     /// The destination does not take this batch: take over, send it in smaller pieces, finally hold or skip the record.
-    Refused { code: i16, source_from: i64, source_to: i64 },
+    Refused {
+        code: i16,
+        source_from: i64,
+        source_to: i64,
+    },
 }
 
 /// How a request failed.
@@ -147,7 +151,10 @@ const REFUSED: [i16; 5] = [10, 18, 32, 76, 87];
 enum Item<B> {
     Batch(Outgoing<B>),
     /// No record up to this offset.
-    Gap { to: i64, leader_epoch: i32 },
+    Gap {
+        to: i64,
+        leader_epoch: i32,
+    },
 }
 
 #[derive(Debug)]
@@ -245,7 +252,8 @@ impl<B> Flow<B> {
         self.fetch_offset = to;
         self.fetch_epoch = leader_epoch;
         self.hole_ahead |= !explained;
-        self.pending.push_back((Item::Gap { to, leader_epoch }, explained));
+        self.pending
+            .push_back((Item::Gap { to, leader_epoch }, explained));
         self.pass_gaps();
     }
 
@@ -281,7 +289,11 @@ impl<B> Flow<B> {
         }
         self.pass_gaps();
         let Some((Item::Batch(batch), explained)) = self.pending.front() else {
-            return if self.pending.is_empty() { Next::Idle } else { Next::Blocked(Blocked::InFlight) };
+            return if self.pending.is_empty() {
+                Next::Idle
+            } else {
+                Next::Blocked(Blocked::InFlight)
+            };
         };
         if batch.leader_epoch != self.stored_leader_epoch {
             if !self.in_flight.is_empty() {
@@ -318,7 +330,8 @@ impl<B> Flow<B> {
         let fresh = self.fresh(batch.max_timestamp_ms, now.wall_ms);
         let guarded = self.guarded(now.wall_ms);
         if now.monotonic_ms < self.quiet_at_ms {
-            let same_for_all = fresh && explained && self.fresh(batch.first_timestamp_ms, now.wall_ms);
+            let same_for_all =
+                fresh && explained && self.fresh(batch.first_timestamp_ms, now.wall_ms);
             if !guarded || !same_for_all {
                 return Some(Blocked::Quiet(self.quiet_at_ms));
             }
@@ -334,8 +347,12 @@ impl<B> Flow<B> {
     /// Says whether the broker's producer state will check the next append: the last acknowledged batch and all in flight
     /// are young enough.
     pub fn guarded(&self, wall_ms: i64) -> bool {
-        self.guard_timestamp_ms.is_some_and(|t| self.fresh(t, wall_ms))
-            && self.in_flight.iter().all(|sent| self.fresh(sent.max_timestamp_ms, wall_ms))
+        self.guard_timestamp_ms
+            .is_some_and(|t| self.fresh(t, wall_ms))
+            && self
+                .in_flight
+                .iter()
+                .all(|sent| self.fresh(sent.max_timestamp_ms, wall_ms))
     }
 
     fn send(&mut self, sent_at_ms: i64) -> Next<B> {
@@ -373,11 +390,16 @@ impl<B> Flow<B> {
         }
         let mut destination_start = base_offset;
         for &(source_start, length) in sent.runs.as_slice().iter() {
-            self.learn(Segment { source_start, destination_start, length });
+            self.learn(Segment {
+                source_start,
+                destination_start,
+                length,
+            });
             destination_start += length;
         }
         let records = destination_start - base_offset;
-        self.position.advance(sent.source_to, destination_start, records);
+        self.position
+            .advance(sent.source_to, destination_start, records);
         self.guard_timestamp_ms = Some(sent.max_timestamp_ms);
         self.first = false;
         self.dirty = true;
@@ -412,8 +434,16 @@ impl<B> Flow<B> {
             }
             Failed::Code(code) if FENCED.contains(&code) => Verdict::Fenced,
             Failed::Code(code) if first_failure && REFUSED.contains(&code) => {
-                let Sent { source_from, source_to, .. } = sent;
-                Verdict::Refused { code, source_from, source_to }
+                let Sent {
+                    source_from,
+                    source_to,
+                    ..
+                } = sent;
+                Verdict::Refused {
+                    code,
+                    source_from,
+                    source_to,
+                }
             }
             Failed::Code(_) => Verdict::TakeOver,
         }
@@ -468,7 +498,10 @@ impl<B> Flow<B> {
     /// that are in flight or got no reply.
     pub fn quiet_at_ms(&self, produce_timeout_ms: i64) -> i64 {
         let open = self.in_flight.back().map(|sent| sent.sent_at_ms);
-        let lost = self.unanswered_ms.max(open).map(|sent| sent + produce_timeout_ms);
+        let lost = self
+            .unanswered_ms
+            .max(open)
+            .map(|sent| sent + produce_timeout_ms);
         lost.map_or(self.quiet_at_ms, |lost| lost.max(self.quiet_at_ms))
     }
 }

@@ -45,7 +45,10 @@ pub fn matched(tail: Tail<'_>, source: &[RecordPrint], source_end: i64) -> Match
     for record in tail.records {
         let found = if complete {
             // Nothing is missing here, so what is not the next survivor has vanished from the source.
-            source.get(next).filter(|s| s.print == record.print).map(|_| next)
+            source
+                .get(next)
+                .filter(|s| s.print == record.print)
+                .map(|_| next)
         } else {
             find(source, next, record)
         };
@@ -57,7 +60,10 @@ pub fn matched(tail: Tail<'_>, source: &[RecordPrint], source_end: i64) -> Match
     }
     // Each record written took at least one source offset.
     let least = tail.from + tail.written;
-    matched.least = matched.pairs.last().map_or(least, |pair| least.max(pair.0 + 1));
+    matched.least = matched
+        .pairs
+        .last()
+        .map_or(least, |pair| least.max(pair.0 + 1));
     let survivor = source[next..].iter().find(|s| s.offset >= matched.least);
     matched.resume = survivor.map_or(source_end.max(matched.least), |s| s.offset);
     if !complete {
@@ -67,7 +73,9 @@ pub fn matched(tail: Tail<'_>, source: &[RecordPrint], source_end: i64) -> Match
 }
 
 fn find(source: &[RecordPrint], next: usize, record: &TailPrint) -> Option<usize> {
-    let limit = usize::try_from(record.index + 1).unwrap_or(usize::MAX).min(source.len());
+    let limit = usize::try_from(record.index + 1)
+        .unwrap_or(usize::MAX)
+        .min(source.len());
     (next..limit).find(|at| source[*at].print == record.print)
 }
 
@@ -85,7 +93,13 @@ mod tests {
     use super::*;
 
     fn prints(offsets: &[i64]) -> Vec<RecordPrint> {
-        offsets.iter().map(|o| RecordPrint { offset: *o, print: u128::try_from(*o).unwrap() }).collect()
+        offsets
+            .iter()
+            .map(|o| RecordPrint {
+                offset: *o,
+                print: u128::try_from(*o).unwrap(),
+            })
+            .collect()
     }
 
     proptest! {

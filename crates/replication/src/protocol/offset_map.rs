@@ -21,13 +21,21 @@ pub struct Segment {
 
 impl From<(i64, i64, i64)> for Segment {
     fn from((source_start, destination_start, length): (i64, i64, i64)) -> Self {
-        Self { source_start, destination_start, length }
+        Self {
+            source_start,
+            destination_start,
+            length,
+        }
     }
 }
 
 impl From<Segment> for (i64, i64, i64) {
     fn from(segment: Segment) -> Self {
-        (segment.source_start, segment.destination_start, segment.length)
+        (
+            segment.source_start,
+            segment.destination_start,
+            segment.length,
+        )
     }
 }
 
@@ -86,7 +94,9 @@ impl OffsetMap {
 
     /// Returns the destination offset at which a reader who read all below `source` goes on (SEMANTICS 7).
     pub fn translate(&self, anchor: Anchor, source: i64) -> i64 {
-        let after = self.segments.partition_point(|s| s.source_start + s.length <= source);
+        let after = self
+            .segments
+            .partition_point(|s| s.source_start + s.length <= source);
         match self.segments.get(after) {
             Some(s) if source > s.source_start => s.destination_start + (source - s.source_start),
             Some(s) => s.destination_start,

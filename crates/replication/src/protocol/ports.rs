@@ -81,10 +81,7 @@ pub trait ControlLog: Send + Sync {
     ) -> impl Future<Output = Result<(Vec<ControlEntry>, i64), PortError>> + Send;
 
     /// Appends a batch with acks=all; returns its base offset. No retry inside.
-    fn append(
-        &self,
-        batch: ControlBatch,
-    ) -> impl Future<Output = Result<i64, AppendError>> + Send;
+    fn append(&self, batch: ControlBatch) -> impl Future<Output = Result<i64, AppendError>> + Send;
 }
 
 /// Header of a batch in a mirror partition.

@@ -61,11 +61,25 @@ impl Position {
 
     /// Says whether both stand at the same place; the time of storing does not count.
     pub fn same_place(&self, other: &Self) -> bool {
-        (self.source_next, self.source_leader_epoch, self.destination_end)
-            == (other.source_next, other.source_leader_epoch, other.destination_end)
-            && (self.producer_id, self.epoch, self.next_sequence, self.meaning)
-                == (other.producer_id, other.epoch, other.next_sequence, other.meaning)
-            && self.source_topic_id == other.source_topic_id
+        (
+            self.source_next,
+            self.source_leader_epoch,
+            self.destination_end,
+        ) == (
+            other.source_next,
+            other.source_leader_epoch,
+            other.destination_end,
+        ) && (
+            self.producer_id,
+            self.epoch,
+            self.next_sequence,
+            self.meaning,
+        ) == (
+            other.producer_id,
+            other.epoch,
+            other.next_sequence,
+            other.meaning,
+        ) && self.source_topic_id == other.source_topic_id
             && self.mirror_topic_id == other.mirror_topic_id
     }
 }

@@ -11,7 +11,11 @@ pub fn advance(sequence: i32, records: i64) -> i32 {
 /// Returns how many records lie from sequence `from` to sequence `to`, within ±2^30: negative when `to` is behind.
 pub fn distance(from: i32, to: i32) -> i64 {
     let forward = (i64::from(to) - i64::from(from)).rem_euclid(MODULUS);
-    if forward >= MODULUS / 2 { forward - MODULUS } else { forward }
+    if forward >= MODULUS / 2 {
+        forward - MODULUS
+    } else {
+        forward
+    }
 }
 
 #[cfg(test)]

@@ -151,7 +151,10 @@ pub async fn verify_source<S: Source>(
     if epoch < 0 {
         return Ok(true);
     }
-    Ok(source.end_of_epoch(epoch).await?.is_none_or(|(_, end)| end >= fetch_offset))
+    Ok(source
+        .end_of_epoch(epoch)
+        .await?
+        .is_none_or(|(_, end)| end >= fetch_offset))
 }
 
 impl Policies {

@@ -34,8 +34,10 @@ pub struct Walk {
     pub foreign: Vec<(i64, i64)>,
     /// Whether offsets of the tail are gone (retention, compaction).
     pub holes: bool,
-    /// Offsets behind the last batch that are gone.
-    pub missing_end: i64,
+    /// How many offsets behind our last batch are gone: they may have held more of ours.
+    pub missing: i64,
+    /// Where the first of them was.
+    pub missing_from: i64,
     /// Epoch and last sequence of our last batch, whichever it is.
     pub last: Option<(i16, i32)>,
     pub halt: Option<Halt>,
@@ -66,8 +68,7 @@ pub fn walk(stored: &Position, log_end: i64, batches: &[DestinationBatch]) -> Wa
         }
         next = batch.last_offset + 1;
     }
-    walk.missing_end = log_end - next;
-    walk.holes |= walk.missing_end > 0;
+    walk.miss(next, log_end);
     walk
 }
 
@@ -86,8 +87,8 @@ impl Walk {
     /// Judges one batch behind the stored end; `false` when the walk halts.
     fn step(&mut self, stored: &Position, next: i64, batch: &DestinationBatch) -> bool {
         let (from, to) = (batch.base_offset, batch.last_offset + 1);
-        let hole = from - next;
-        self.holes |= hole > 0 || batch.records < to - from;
+        self.miss(next, from);
+        self.holes |= batch.records < to - from;
         if batch.control || batch.producer_id != stored.producer_id {
             extend(&mut self.foreign, (from, to));
             return true;
@@ -96,21 +97,25 @@ impl Walk {
             self.halt = Some(Halt::NewerEpoch(batch.epoch));
             return false;
         }
-        self.last = Some((batch.epoch, sequence::advance(batch.base_sequence, to - from - 1)));
+        self.last = Some((
+            batch.epoch,
+            sequence::advance(batch.base_sequence, to - from - 1),
+        ));
         if batch.epoch < stored.epoch {
             extend(&mut self.duplicates, (from, to));
             return true;
         }
         let expected = sequence::advance(stored.next_sequence, self.written);
         let ahead = sequence::distance(expected, batch.base_sequence);
-        if ahead > hole {
+        if ahead > self.missing {
             self.halt = Some(Halt::Gap(from));
             return false;
         }
-        if hole > 0 && ahead < hole {
+        if self.missing > 0 && ahead < self.missing {
             // Not all of what is gone was ours, in sequence.
-            extend(&mut self.foreign, (next, from));
+            extend(&mut self.foreign, (self.missing_from, from));
         }
+        self.missing = 0;
         self.written += ahead.max(0);
         let repeated = (-ahead).clamp(0, to - from);
         if repeated > 0 {
@@ -118,6 +123,17 @@ impl Walk {
         }
         self.add(from + repeated, to - from - repeated);
         true
+    }
+
+    /// Notes that no batch stands between two offsets any more.
+    fn miss(&mut self, from: i64, to: i64) {
+        if from < to {
+            self.holes = true;
+            if self.missing == 0 {
+                self.missing_from = from;
+            }
+            self.missing += to - from;
+        }
     }
 
     fn add(&mut self, destination_start: i64, length: i64) {
@@ -133,7 +149,11 @@ impl Walk {
             {
                 run.length += length;
             }
-            _ => self.runs.push(Run { index, destination_start, length }),
+            _ => self.runs.push(Run {
+                index,
+                destination_start,
+                length,
+            }),
         }
     }
 

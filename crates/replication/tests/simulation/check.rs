@@ -15,15 +15,17 @@ use replication::protocol::{
 use crate::{
     Kind,
     logs::{Fate, Rec},
-    world::World,
     worker::spec,
+    world::World,
 };
 
 /// Operators who always go on.
 pub fn policies(kind: Kind) -> Policies {
     let mut policies = Policies::default();
     if kind == Kind::Destructive {
-        policies.by_kind.insert(FindingKind::Divergence, Policy::Continue);
+        policies
+            .by_kind
+            .insert(FindingKind::Divergence, Policy::Continue);
     }
     policies
 }
@@ -58,16 +60,27 @@ pub fn check(world: &World, kind: Kind) -> Result<(), String> {
         state.apply(entry).map_err(|e| e.to_string())?;
     }
     let findings: Vec<&Finding> = state.findings.values().collect();
-    if kind != Kind::Destructive && let Some(finding) = findings.first() {
+    if kind != Kind::Destructive
+        && let Some(finding) = findings.first()
+    {
         return Err(format!("a finding in a healthy schedule: {finding:?}"));
     }
     for partition in 0..world.mirror.len() {
         let number = i32::try_from(partition).unwrap();
-        let found: Vec<&Finding> =
-            findings.iter().copied().filter(|f| f.partition == number).collect();
+        let found: Vec<&Finding> = findings
+            .iter()
+            .copied()
+            .filter(|f| f.partition == number)
+            .collect();
         let seen = order(world, partition, &found)?;
         let position = &state.positions[&(format!("source-{partition}"), number)];
-        complete(world, partition, position.anchor.source_start, &seen, &found)?;
+        complete(
+            world,
+            partition,
+            position.anchor.source_start,
+            &seen,
+            &found,
+        )?;
         map(world, partition, &state)?;
     }
     Ok(())
@@ -92,15 +105,23 @@ fn order(
 ) -> Result<BTreeMap<u64, i64>, String> {
     let mut seen: BTreeMap<u64, i64> = BTreeMap::new();
     let history = &world.mirror[partition].history;
-    let last_of_ours = history.iter().rev().find(|r| r.1.id != 0).map_or(0, |r| r.0);
+    let last_of_ours = history
+        .iter()
+        .rev()
+        .find(|r| r.1.id != 0)
+        .map_or(0, |r| r.0);
     for (offset, rec) in history {
         if rec.id == 0 {
             // What nothing of ours followed is not noticed yet; in a log that was cut, others may have filled the cut.
-            let cut = found.iter().any(|f| f.kind == FindingKind::DestinationChanged);
+            let cut = found
+                .iter()
+                .any(|f| f.kind == FindingKind::DestinationChanged);
             let said = [FindingKind::ForeignWrite, FindingKind::Duplicate];
             let said = said.iter().any(|kind| says(found, *kind, rec, &[*offset]));
             if !cut && *offset < last_of_ours && !said {
-                return Err(format!("foreign write at p{partition} {offset} without a finding"));
+                return Err(format!(
+                    "foreign write at p{partition} {offset} without a finding"
+                ));
             }
             continue;
         }
@@ -110,10 +131,16 @@ fn order(
                 .iter()
                 .any(|kind| says(found, *kind, rec, &[first, *offset]));
             if !covered {
-                return Err(format!("p{partition} record {} twice, at {first} and {offset}", rec.id));
+                return Err(format!(
+                    "p{partition} record {} twice, at {first} and {offset}",
+                    rec.id
+                ));
             }
         } else if rec.id < last {
-            return Err(format!("p{partition} record {} at {offset} after {last}", rec.id));
+            return Err(format!(
+                "p{partition} record {} at {offset} after {last}",
+                rec.id
+            ));
         }
     }
     Ok(seen)
@@ -128,17 +155,24 @@ fn complete(
     found: &[&Finding],
 ) -> Result<(), String> {
     let all = &world.source[partition].all;
-    let truncated = |offset| all.values().any(|r| r.fate == Fate::Truncated && r.offset == offset);
+    let truncated = |offset| {
+        all.values()
+            .any(|r| r.fate == Fate::Truncated && r.offset == offset)
+    };
     for (id, record) in all {
         let lost = found
             .iter()
             .any(|f| f.kind == FindingKind::Loss && within(f.source, record.offset));
         let there = seen.contains_key(id);
-        let taken = found.iter().any(|f| f.kind == FindingKind::DestinationChanged);
+        let taken = found
+            .iter()
+            .any(|f| f.kind == FindingKind::DestinationChanged);
         // Of deleted records the headers are gone that would tell markers from records: the range begins at the least
         // offset up to which the tail must have come, and may hold some of what was copied.
         if there && lost && !taken && record.fate == Fate::Stands {
-            return Err(format!("p{partition} record {id} reported lost, but it is there"));
+            return Err(format!(
+                "p{partition} record {id} reported lost, but it is there"
+            ));
         }
         let wanted = record.committed
             && record.offset >= start
@@ -146,7 +180,10 @@ fn complete(
         // Deletion also destroys the evidence that a log was truncated and filled anew.
         let hidden = record.fate == Fate::Deleted && truncated(record.offset);
         if wanted && !there && !lost && !taken && !hidden {
-            return Err(format!("p{partition} record {id} of offset {} lost", record.offset));
+            return Err(format!(
+                "p{partition} record {id} of offset {} lost",
+                record.offset
+            ));
         }
     }
     Ok(())
@@ -155,13 +192,20 @@ fn complete(
 /// Both records of each pair of the offset map are the same.
 fn map(world: &World, partition: usize, state: &ControlState) -> Result<(), String> {
     let history: BTreeMap<i64, Rec> = world.mirror[partition].history.iter().copied().collect();
-    let map = state.map(&format!("source-{partition}"), i32::try_from(partition).unwrap());
+    let map = state.map(
+        &format!("source-{partition}"),
+        i32::try_from(partition).unwrap(),
+    );
     for segment in map.segments() {
         for step in 0..segment.length {
-            let (source, destination) =
-                (segment.source_start + step, segment.destination_start + step);
+            let (source, destination) = (
+                segment.source_start + step,
+                segment.destination_start + step,
+            );
             let Some(rec) = history.get(&destination) else {
-                return Err(format!("p{partition} map holds {destination}, the mirror does not"));
+                return Err(format!(
+                    "p{partition} map holds {destination}, the mirror does not"
+                ));
             };
             if rec.offset != source {
                 let text = format!("p{partition} map error: {source} -> {destination}, {rec:?}");

@@ -59,17 +59,33 @@ impl SourceLog {
         let records: Vec<Rec> = records
             .into_iter()
             .zip(base..)
-            .map(|((id, timestamp_ms), offset)| Rec { id, timestamp_ms, offset })
+            .map(|((id, timestamp_ms), offset)| Rec {
+                id,
+                timestamp_ms,
+                offset,
+            })
             .collect();
         for rec in &records {
             let committed = class == SourceClass::Data;
-            self.all
-                .insert(rec.id, Remembered { offset: rec.offset, committed, fate: Fate::Stands });
+            self.all.insert(
+                rec.id,
+                Remembered {
+                    offset: rec.offset,
+                    committed,
+                    fate: Fate::Stands,
+                },
+            );
         }
         self.end += length;
         let epoch = self.epoch;
         self.epochs.entry(epoch).or_insert(base);
-        self.batches.push(SourceLogBatch { base, last: self.end - 1, epoch, class, records });
+        self.batches.push(SourceLogBatch {
+            base,
+            last: self.end - 1,
+            epoch,
+            class,
+            records,
+        });
     }
 
     pub fn new_leader(&mut self) {
@@ -82,7 +98,11 @@ impl SourceLog {
             return (self.epoch, self.end);
         }
         let (_, end) = self.epochs.range(epoch + 1..).next().unwrap();
-        let floor = self.epochs.range(..=epoch).next_back().map_or(epoch, |e| *e.0);
+        let floor = self
+            .epochs
+            .range(..=epoch)
+            .next_back()
+            .map_or(epoch, |e| *e.0);
         (floor, (*end).max(self.log_start))
     }
 
@@ -126,7 +146,8 @@ impl SourceLog {
                 keep
             });
         }
-        self.batches.retain(|b| !b.records.is_empty() || b.last >= below || !doomed());
+        self.batches
+            .retain(|b| !b.records.is_empty() || b.last >= below || !doomed());
     }
 }
 
@@ -162,13 +183,24 @@ fn admit(
         return Err(47);
     }
     if epoch > known.epoch {
-        return if base_sequence == 0 { Ok(None) } else { Err(45) };
+        return if base_sequence == 0 {
+            Ok(None)
+        } else {
+            Err(45)
+        };
     }
-    let again = known.recent.iter().find(|r| (r.0, r.1) == (base_sequence, last_sequence));
+    let again = known
+        .recent
+        .iter()
+        .find(|r| (r.0, r.1) == (base_sequence, last_sequence));
     if let Some((_, _, offset)) = again {
         return Ok(Some(*offset));
     }
-    if sequence::advance(known.last_sequence, 1) == base_sequence { Ok(None) } else { Err(45) }
+    if sequence::advance(known.last_sequence, 1) == base_sequence {
+        Ok(None)
+    } else {
+        Err(45)
+    }
 }
 
 fn remember(known: &mut Option<Known>, epoch: i16, batch: (i32, i32, i64), timestamp_ms: i64) {
@@ -180,7 +212,12 @@ fn remember(known: &mut Option<Known>, epoch: i16, batch: (i32, i32, i64), times
     if recent.len() > 5 {
         recent.pop_front();
     }
-    *known = Some(Known { epoch, last_sequence: batch.1, last_timestamp_ms: timestamp_ms, recent });
+    *known = Some(Known {
+        epoch,
+        last_sequence: batch.1,
+        last_timestamp_ms: timestamp_ms,
+        recent,
+    });
 }
 
 #[derive(Debug, Default)]
@@ -205,7 +242,8 @@ impl MirrorLog {
         let length = i64::try_from(batch.records.len()).unwrap();
         let last = sequence::advance(batch.base_sequence, length - 1);
         if batch.producer_id == DATA_PRODUCER
-            && let Some(offset) = admit(self.known.as_ref(), batch.epoch, batch.base_sequence, last)?
+            && let Some(offset) =
+                admit(self.known.as_ref(), batch.epoch, batch.base_sequence, last)?
         {
             return Ok(offset);
         }
@@ -231,13 +269,18 @@ impl MirrorLog {
     }
 
     pub fn expire(&mut self, older_than_ms: i64) {
-        self.known = self.known.take().filter(|k| k.last_timestamp_ms >= older_than_ms);
+        self.known = self
+            .known
+            .take()
+            .filter(|k| k.last_timestamp_ms >= older_than_ms);
     }
 
     /// Loses the last `count` batches, and rebuilds the producer's state from what is left.
     pub fn truncate(&mut self, count: usize) {
         for _ in 0..count {
-            let Some(batch) = self.batches.pop() else { break };
+            let Some(batch) = self.batches.pop() else {
+                break;
+            };
             self.end = batch.base.max(self.log_start);
             self.truncated.extend(batch.records);
         }
@@ -261,7 +304,8 @@ impl MirrorLog {
             batch.records.retain(|_| !doomed());
         }
         let keep = self.batches.last().map_or(0, |b| b.base);
-        self.batches.retain(|b| !b.records.is_empty() || b.base >= keep || !doomed());
+        self.batches
+            .retain(|b| !b.records.is_empty() || b.base >= keep || !doomed());
     }
 }
 
@@ -302,6 +346,7 @@ impl ControlPartition {
             last.insert(entry.key.clone(), entry.offset);
         }
         let end = self.end;
-        self.entries.retain(|e| last[&e.key] == e.offset || e.offset + 3 >= end);
+        self.entries
+            .retain(|e| last[&e.key] == e.offset || e.offset + 3 >= end);
     }
 }

@@ -5,7 +5,11 @@
 //! invariants of FAULTS 2 are checked. `CAUSEWAY_SIM_SCHEDULES` sets how many, `CAUSEWAY_SIM_SEED` runs one schedule with
 //! its trace. That the simulation finds holes is shown by leaving rules out ([`Mutation`]).
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_debug_implementations)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    missing_debug_implementations
+)]
 
 mod check;
 mod logs;
@@ -37,7 +41,7 @@ pub enum Mutation {
     PipelineUnguarded,
     /// Nobody waits for late requests.
     NoQuiet,
-    /// Data is sent on a lease that has run out.
+    /// Claims are not renewed, and data is sent on a lease that has run out.
     NoLease,
     /// Nothing is stored before it must be.
     NoStoreFirst,
@@ -48,7 +52,9 @@ pub enum Mutation {
 }
 
 fn schedules(share: u64) -> u64 {
-    let all = std::env::var("CAUSEWAY_SIM_SCHEDULES").ok().and_then(|n| n.parse().ok());
+    let all = std::env::var("CAUSEWAY_SIM_SCHEDULES")
+        .ok()
+        .and_then(|n| n.parse().ok());
     all.unwrap_or(10_000_u64) * share / 100
 }
 
@@ -57,13 +63,19 @@ fn run(seed: u64, kind: Kind, mutation: Mutation, traced: bool) -> Result<(), St
     let mut schedule = Schedule::new(seed, kind, mutation, traced);
     let result = schedule.run();
     if traced {
-        schedule.take_trace().iter().for_each(|line| println!("{line}"));
+        schedule
+            .take_trace()
+            .iter()
+            .for_each(|line| println!("{line}"));
     }
     result
 }
 
 fn run_all(kind: Kind, share: u64) {
-    if let Some(seed) = std::env::var("CAUSEWAY_SIM_SEED").ok().and_then(|s| s.parse().ok()) {
+    if let Some(seed) = std::env::var("CAUSEWAY_SIM_SEED")
+        .ok()
+        .and_then(|s| s.parse().ok())
+    {
         return run(seed, kind, Mutation::None, true).unwrap();
     }
     let first = fastrand::u64(..) >> 16;
@@ -82,7 +94,10 @@ fn caught(kind: Kind, mutation: Mutation) {
     let most = 4000;
     let broken = (first..first + most).find_map(|seed| run(seed, kind, mutation, false).err());
     println!("{mutation:?}: {broken:?}");
-    assert!(broken.is_some(), "{most} schedules from {first} on did not notice {mutation:?}");
+    assert!(
+        broken.is_some(),
+        "{most} schedules from {first} on did not notice {mutation:?}"
+    );
 }
 
 #[test]

@@ -26,7 +26,11 @@ impl Node {
             (world.rng.i64(1..8), world.chance(odds))
         };
         self.sleep_ms(ms).await;
-        if failed { Err(PortError::Unreachable("lost".to_owned())) } else { Ok(()) }
+        if failed {
+            Err(PortError::Unreachable("lost".to_owned()))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -40,7 +44,8 @@ impl Clock for Node {
     }
 
     async fn sleep(&self, time: Duration) {
-        self.sleep_ms(i64::try_from(time.as_millis()).unwrap()).await;
+        self.sleep_ms(i64::try_from(time.as_millis()).unwrap())
+            .await;
     }
 }
 
@@ -59,12 +64,19 @@ impl ControlLog for Control {
         let answer = {
             let world = self.node.lock();
             let log = &world.control[usize::try_from(slot).unwrap()];
-            let mut entries: Vec<_> =
-                log.entries.iter().filter(|e| e.offset >= from).cloned().collect();
+            let mut entries: Vec<_> = log
+                .entries
+                .iter()
+                .filter(|e| e.offset >= from)
+                .cloned()
+                .collect();
             if self.mutation == Mutation::NoReadBack
                 && let Some(wrote) = self.wrote.lock().unwrap().take()
             {
-                entries.iter_mut().filter(|e| e.offset == wrote.offset).for_each(|e| *e = wrote.clone());
+                entries
+                    .iter_mut()
+                    .filter(|e| e.offset == wrote.offset)
+                    .for_each(|e| *e = wrote.clone());
             }
             (entries, log.end)
         };
@@ -80,11 +92,21 @@ impl ControlLog for Control {
             let odds = world.odds.control_lost;
             let lost = world.chance(odds);
             let never = lost && world.rng.bool();
-            let delay = if lost { world.rng.i64(1..PRODUCE_TIMEOUT_MS) } else { world.rng.i64(1..8) };
+            let delay = if lost {
+                world.rng.i64(1..PRODUCE_TIMEOUT_MS)
+            } else {
+                world.rng.i64(1..8)
+            };
             let arrives_ms = world.now_ms + delay;
             let number = world.number();
             if !never {
-                world.post(arrives_ms, Message::Control { reply: number, batch });
+                world.post(
+                    arrives_ms,
+                    Message::Control {
+                        reply: number,
+                        batch,
+                    },
+                );
             }
             (number, arrives_ms, lost)
         };
@@ -95,9 +117,19 @@ impl ControlLog for Control {
         }
         let back = self.node.lock().rng.i64(1..8);
         self.node.sleep_until(arrives_ms + back).await;
-        let reply = self.node.lock().reply(number).expect("the request arrived before its reply");
+        let reply = self
+            .node
+            .lock()
+            .reply(number)
+            .expect("the request arrived before its reply");
         if let Ok(offset) = reply {
-            let entry = ControlEntry { offset, producer_id, epoch, key: claim.key, value: claim.value };
+            let entry = ControlEntry {
+                offset,
+                producer_id,
+                epoch,
+                key: claim.key,
+                value: claim.value,
+            };
             *self.wrote.lock().unwrap() = Some(entry);
         }
         reply.map_err(AppendError::Refused)
@@ -137,19 +169,32 @@ impl Source for SourcePort {
         self.node.travel().await?;
         let world = self.node.lock();
         let log = &world.source[self.partition];
-        Ok(Bounds { log_start: log.log_start, end: log.end })
+        Ok(Bounds {
+            log_start: log.log_start,
+            end: log.end,
+        })
     }
 
     async fn end_of_epoch(&self, epoch: i32) -> Result<Option<(i32, i64)>, PortError> {
         self.node.travel().await?;
-        Ok(Some(self.node.lock().source[self.partition].end_of_epoch(epoch)))
+        Ok(Some(
+            self.node.lock().source[self.partition].end_of_epoch(epoch),
+        ))
     }
 
-    async fn headers(&self, from: i64, isolation: Isolation) -> Result<Vec<SourceBatch>, PortError> {
+    async fn headers(
+        &self,
+        from: i64,
+        isolation: Isolation,
+    ) -> Result<Vec<SourceBatch>, PortError> {
         self.node.travel().await?;
         let world = self.node.lock();
         let batches = world.source[self.partition].batches.iter();
-        Ok(batches.filter(|b| b.last >= from).take(PAGE).map(|b| header(b, isolation)).collect())
+        Ok(batches
+            .filter(|b| b.last >= from)
+            .take(PAGE)
+            .map(|b| header(b, isolation))
+            .collect())
     }
 
     async fn records(
@@ -168,7 +213,10 @@ impl Source for SourcePort {
                 .records
                 .iter()
                 .filter(|r| r.offset >= from)
-                .map(|r| RecordPrint { offset: r.offset, print: u128::from(r.id) })
+                .map(|r| RecordPrint {
+                    offset: r.offset,
+                    print: u128::from(r.id),
+                })
                 .collect(),
             _ => Vec::new(),
         };
@@ -196,17 +244,24 @@ impl Destination for MirrorPort {
         self.node.travel().await?;
         let world = self.node.lock();
         let log = &world.mirror[self.partition];
-        if log.leader_epoch == epoch { Ok(log.end) } else { Err(PortError::Broker(74)) }
+        if log.leader_epoch == epoch {
+            Ok(log.end)
+        } else {
+            Err(PortError::Broker(74))
+        }
     }
 
     async fn producer_state(&self, _: i64) -> Result<Option<ProducerState>, PortError> {
         self.node.travel().await?;
         let world = self.node.lock();
-        Ok(world.mirror[self.partition].known.as_ref().map(|known| ProducerState {
-            epoch: known.epoch,
-            last_sequence: known.last_sequence,
-            last_timestamp_ms: known.last_timestamp_ms,
-        }))
+        Ok(world.mirror[self.partition]
+            .known
+            .as_ref()
+            .map(|known| ProducerState {
+                epoch: known.epoch,
+                last_sequence: known.last_sequence,
+                last_timestamp_ms: known.last_timestamp_ms,
+            }))
     }
 
     async fn bounds(&self) -> Result<Bounds, PortError> {
@@ -214,8 +269,15 @@ impl Destination for MirrorPort {
         let world = self.node.lock();
         let log = &world.mirror[self.partition];
         let lags = world.now_ms < log.lags_until_ms;
-        let end = if lags { (log.end - 2).max(log.log_start) } else { log.end };
-        Ok(Bounds { log_start: log.log_start, end })
+        let end = if lags {
+            (log.end - 2).max(log.log_start)
+        } else {
+            log.end
+        };
+        Ok(Bounds {
+            log_start: log.log_start,
+            end,
+        })
     }
 
     async fn headers(&self, from: i64) -> Result<Vec<DestinationBatch>, PortError> {
@@ -240,11 +302,17 @@ impl Destination for MirrorPort {
     async fn records(&self, from: i64) -> Result<Vec<RecordPrint>, PortError> {
         self.node.travel().await?;
         let world = self.node.lock();
-        let records = world.mirror[self.partition].batches.iter().flat_map(|b| &b.records);
+        let records = world.mirror[self.partition]
+            .batches
+            .iter()
+            .flat_map(|b| &b.records);
         Ok(records
             .filter(|r| r.0 >= from)
             .take(8)
-            .map(|r| RecordPrint { offset: r.0, print: u128::from(r.1.id) })
+            .map(|r| RecordPrint {
+                offset: r.0,
+                print: u128::from(r.1.id),
+            })
             .collect())
     }
 }

@@ -13,8 +13,8 @@ use replication::protocol::{control::ControlState, ports::SourceClass, takeover:
 use crate::{
     Kind, Mutation,
     logs::{MirrorBatch, Rec},
-    world::{DAY_MS, Node, Odds, PRODUCE_TIMEOUT_MS, Shared, WALL_MS, World},
     worker,
+    world::{DAY_MS, Node, Odds, PRODUCE_TIMEOUT_MS, Shared, WALL_MS, World},
 };
 
 const CHAOS_MS: i64 = 60_000;
@@ -58,6 +58,8 @@ pub struct Schedule {
     policies: Policies,
     healed: bool,
     revision: i64,
+    /// Share of history among what is produced.
+    old_percent: u32,
 }
 
 impl Schedule {
@@ -73,6 +75,7 @@ impl Schedule {
             policies: crate::check::policies(kind),
             healed: false,
             revision: 0,
+            old_percent: [5, 25, 80][usize::try_from(seed / 3 % 3).unwrap()],
         };
         schedule.prepare(workers);
         schedule
@@ -84,7 +87,12 @@ impl Schedule {
             self.tasks.push(None);
             self.at(0, Event::Restart(id));
         }
-        self.at(0, Event::Assign(0));
+        let all_at_once = self.random(0..3) == 0;
+        for id in 0..workers {
+            if id == 0 || all_at_once {
+                self.at(0, Event::Assign(id));
+            }
+        }
         let count = self.random(10..35);
         for _ in 0..count {
             let at_ms = self.random(0..CHAOS_MS);
@@ -131,7 +139,13 @@ impl Schedule {
         let time = self.random(10..12_000);
         let special = self.random(0..10) < 4;
         if special && self.kind == Kind::Compacting {
-            return Event::CompactSource(partition);
+            return match self.random(0..3) {
+                0 => Event::Network(Odds {
+                    broken: 300,
+                    ..Odds::default()
+                }),
+                _ => Event::CompactSource(partition),
+            };
         }
         if special && self.kind == Kind::Destructive {
             return match self.random(0..7) {
@@ -145,8 +159,9 @@ impl Schedule {
             };
         }
         match self.random(0..22) {
-            0..4 => Event::Crash(worker),
-            4..7 => Event::Stall(worker, time),
+            0..3 => Event::Crash(worker),
+            3..5 => Event::Stall(worker, time),
+            5..7 => Event::Stall(worker, 3 * time),
             7..11 => Event::Assign(worker),
             11..13 => Event::Network(self.odds()),
             13..16 => Event::Expire,
@@ -161,7 +176,13 @@ impl Schedule {
 
     fn odds(&mut self) -> Odds {
         let mut world = self.world.lock().unwrap();
-        let mut odd = |most: u32| if world.rng.bool() { 0 } else { world.rng.u32(0..most) };
+        let mut odd = |most: u32| {
+            if world.rng.bool() {
+                0
+            } else {
+                world.rng.u32(0..most)
+            }
+        };
         Odds {
             control_lost: odd(300),
             broken: odd(300),
@@ -197,8 +218,13 @@ impl Schedule {
         let message = self.world.lock().unwrap().next_message_at();
         let event = self.events.keys().next().map(|key| key.0);
         let worker = self.next_worker();
-        let at_ms = [message, event, worker.map(|w| w.0)].into_iter().flatten().min();
-        let Some(at_ms) = at_ms else { return END_MS + 1 };
+        let at_ms = [message, event, worker.map(|w| w.0)]
+            .into_iter()
+            .flatten()
+            .min();
+        let Some(at_ms) = at_ms else {
+            return END_MS + 1;
+        };
         let mut world = self.world.lock().unwrap();
         world.now_ms = world.now_ms.max(at_ms);
         let now = world.now_ms;
@@ -213,7 +239,10 @@ impl Schedule {
             drop(world);
             let task = self.tasks[id].as_mut().unwrap();
             let mut context = Context::from_waker(Waker::noop());
-            assert!(task.as_mut().poll(&mut context).is_pending(), "a worker runs until it is dropped");
+            assert!(
+                task.as_mut().poll(&mut context).is_pending(),
+                "a worker runs until it is dropped"
+            );
         }
         now
     }
@@ -249,14 +278,22 @@ impl Schedule {
         if self.tasks[id].is_some() {
             return;
         }
-        let node = Node { world: self.world.clone(), id };
+        let node = Node {
+            world: self.world.clone(),
+            id,
+        };
         let process = {
             let mut world = self.world.lock().unwrap();
             world.places[id].wake_at_ms = world.now_ms;
             world.number()
         };
         let policies = self.policies.clone();
-        self.tasks[id] = Some(Box::pin(worker::run(node, process, self.mutation, policies)));
+        self.tasks[id] = Some(Box::pin(worker::run(
+            node,
+            process,
+            self.mutation,
+            policies,
+        )));
     }
 
     /// The group gives the slot to one worker; the others hear of it sooner or later.
@@ -297,7 +334,7 @@ impl Schedule {
             Event::Unassign(id) => world.places[id].assigned = false,
             Event::Produce(p) => {
                 for _ in 0..world.rng.usize(1..4) {
-                    let old = world.rng.u32(0..4) == 0;
+                    let old = world.rng.u32(0..100) < self.old_percent;
                     produce(world, p, old);
                 }
             }
@@ -323,13 +360,19 @@ impl Schedule {
     fn converged(&self) -> bool {
         let world = self.world.lock().unwrap();
         let mut state = ControlState::default();
-        let folded = world.control[0].entries.iter().all(|e| state.apply(e).is_ok());
+        let folded = world.control[0]
+            .entries
+            .iter()
+            .all(|e| state.apply(e).is_ok());
         folded
             && state.positions.len() == PARTITIONS
             && world.next_message_at().is_none()
             && (0..PARTITIONS).all(|p| {
                 let key = (format!("source-{p}"), i32::try_from(p).unwrap());
-                state.positions.get(&key).is_some_and(|s| s.source_next == world.source[p].end)
+                state
+                    .positions
+                    .get(&key)
+                    .is_some_and(|s| s.source_next == world.source[p].end)
             })
     }
 }
@@ -341,13 +384,21 @@ fn produce(world: &mut World, partition: usize, old: bool) {
         1 => SourceClass::Aborted,
         _ => SourceClass::Data,
     };
-    let count = if class == SourceClass::Control { 0 } else { world.rng.usize(1..6) };
+    let count = if class == SourceClass::Control {
+        0
+    } else {
+        world.rng.usize(1..6)
+    };
     let age_ms = if old { 3 * DAY_MS } else { 0 };
     let records = (0..count)
         .map(|_| {
             let id = world.next_id;
             world.next_id += 1;
-            let mixed = if world.rng.u32(0..10) == 0 { 3 * DAY_MS } else { 0 };
+            let mixed = if world.rng.u32(0..10) == 0 {
+                3 * DAY_MS
+            } else {
+                0
+            };
             (id, WALL_MS + world.now_ms - age_ms - mixed)
         })
         .collect();
@@ -359,7 +410,8 @@ fn destroy(world: &mut World, event: Event) {
     let rng = &mut world.rng;
     match event {
         Event::CompactSource(p) => {
-            let below = rng.i64(0..=world.source[p].end);
+            let end = world.source[p].end;
+            let below = if rng.bool() { end } else { rng.i64(0..=end) };
             let few = rng.u32(2..6);
             world.source[p].compact(below, || rng.u32(0..few) == 0);
         }
@@ -387,7 +439,11 @@ fn destroy(world: &mut World, event: Event) {
             world.mirror[p].truncate(count);
         }
         Event::Foreign(p) => {
-            let record = Rec { id: 0, timestamp_ms: 0, offset: -1 };
+            let record = Rec {
+                id: 0,
+                timestamp_ms: 0,
+                offset: -1,
+            };
             let batch = MirrorBatch {
                 base: 0,
                 last: 0,

@@ -32,9 +32,16 @@ pub const LINK: &str = "link";
 
 /// The settings of a revision: odd ones read uncommitted.
 pub fn meaning(revision: i64) -> Meaning {
-    let isolation =
-        if revision % 2 == 1 { Isolation::ReadUncommitted } else { Isolation::ReadCommitted };
-    Meaning { revision, isolation, timestamps: Timestamps::Source }
+    let isolation = if revision % 2 == 1 {
+        Isolation::ReadUncommitted
+    } else {
+        Isolation::ReadCommitted
+    };
+    Meaning {
+        revision,
+        isolation,
+        timestamps: Timestamps::Source,
+    }
 }
 
 pub fn spec() -> Spec {
@@ -89,7 +96,11 @@ struct Work {
 
 /// Runs one process of a worker until it is dropped.
 pub async fn run(node: Node, process: u64, mutation: Mutation, policies: Policies) {
-    let control = Control { node: node.clone(), mutation, wrote: Arc::new(Mutex::new(None)) };
+    let control = Control {
+        node: node.clone(),
+        mutation,
+        wrote: Arc::new(Mutex::new(None)),
+    };
     let who = Claimant {
         worker: format!("w{}", node.id),
         process: process.to_string(),
@@ -98,7 +109,8 @@ pub async fn run(node: Node, process: u64, mutation: Mutation, policies: Policie
     loop {
         let assigned = node.lock().places[node.id].assigned;
         if assigned && let Ok(Claimed::Owned(slot)) = own(&node, &control, &who).await {
-            node.lock().trace(|| format!("w{} owns epoch {}", node.id, slot.epoch()));
+            node.lock()
+                .trace(|| format!("w{} owns epoch {}", node.id, slot.epoch()));
             let mut work = Work::new(&node, &control, mutation, &policies, *slot);
             if work.serve().await.is_ok() {
                 work.leave().await;
@@ -194,7 +206,7 @@ impl Work {
         if !self.certain {
             let result = self.slot.reclaim(&self.control, &self.node).await;
             self.certain = self.judged(result)?;
-        } else if self.slot.renewal_due(self.now_ms(), true) {
+        } else if self.mutation != Mutation::NoLease && self.slot.renewal_due(self.now_ms(), true) {
             let result = self.slot.renew(&self.control, &self.node).await;
             self.judged(result)?;
         }
@@ -208,12 +220,18 @@ impl Work {
         self.store(&dirty, Vec::new()).await.map(drop)
     }
 
-    async fn store(&mut self, parts: &[usize], mut records: Vec<replication::protocol::ports::ControlWrite>) -> Result<bool, Stop> {
+    async fn store(
+        &mut self,
+        parts: &[usize],
+        mut records: Vec<replication::protocol::ports::ControlWrite>,
+    ) -> Result<bool, Stop> {
         let mut positions = Vec::new();
         for index in parts {
             let part = &mut self.parts[*index];
             let Some(flow) = &mut part.flow else { continue };
-            flow.take_segments().into_iter().for_each(|s| part.map.push(s));
+            flow.take_segments()
+                .into_iter()
+                .for_each(|s| part.map.push(s));
             let mut position = flow.position().clone();
             position.stored_at_ms = self.node.wall_ms();
             records.extend(control::write_progress(&position, &mut part.map));
@@ -249,7 +267,10 @@ impl Work {
         let (source, mirror) = self.sides(index);
         let part = &self.parts[index];
         let id = &part.identity;
-        let stored = self.slot.state.position(&id.source_topic_id, &id.source_topic, id.partition);
+        let stored = self
+            .slot
+            .state
+            .position(&id.source_topic_id, &id.source_topic, id.partition);
         let map = self.slot.state.map(&id.source_topic_id, id.partition);
         let revision = self.node.lock().places[self.node.id].revision;
         let quiet_at_ms = match self.mutation {
@@ -270,7 +291,9 @@ impl Work {
             guard_ms: GUARD_MS,
         };
         // The connection is to the leader that the facts come from, or an older one.
-        let Ok(leader_epoch) = mirror.leader_epoch().await else { return Ok(()) };
+        let Ok(leader_epoch) = mirror.leader_epoch().await else {
+            return Ok(());
+        };
         let outcome = match (self.mutation, stored) {
             (Mutation::BlindRetry, Some(stored)) => Ok(Outcome::Resumed(Box::new(Resumed {
                 position: stored.clone(),
@@ -283,12 +306,16 @@ impl Work {
             _ => take_over(&source, &mirror, &self.node, &case).await,
         };
         let now = self.now_ms();
-        self.node.lock().trace(|| format!("w{} p{index} takes over: {outcome:?}", self.node.id));
+        self.node
+            .lock()
+            .trace(|| format!("w{} p{index} takes over: {outcome:?}", self.node.id));
         let part = &mut self.parts[index];
         match outcome {
             Ok(Outcome::Resumed(resumed)) => {
                 part.map = map;
-                return self.resume(index, *resumed, quiet_at_ms, leader_epoch).await;
+                return self
+                    .resume(index, *resumed, quiet_at_ms, leader_epoch)
+                    .await;
             }
             Ok(Outcome::Held(finding)) => {
                 // The operator always goes on, in the last way that is offered.
@@ -332,7 +359,11 @@ impl Work {
         part.requests.clear();
         part.last_arrival_ms = 0;
         if resumed.must_store && self.mutation != Mutation::NoStoreFirst {
-            let findings = resumed.findings.iter().map(control::write_finding).collect();
+            let findings = resumed
+                .findings
+                .iter()
+                .map(control::write_finding)
+                .collect();
             if !self.store(&[index], findings).await? {
                 self.parts[index].flow = None;
             }
@@ -344,8 +375,14 @@ impl Work {
         let partition = self.parts[index].partition;
         let node = &self.node;
         (
-            SourcePort { node: node.clone(), partition },
-            MirrorPort { node: node.clone(), partition },
+            SourcePort {
+                node: node.clone(),
+                partition,
+            },
+            MirrorPort {
+                node: node.clone(),
+                partition,
+            },
         )
     }
 
@@ -354,8 +391,12 @@ impl Work {
         loop {
             let now = self.now_ms();
             let part = &mut self.parts[index];
-            let Some(flow) = &mut part.flow else { return Ok(()) };
-            let Some(request) = part.requests.front() else { return Ok(()) };
+            let Some(flow) = &mut part.flow else {
+                return Ok(());
+            };
+            let Some(request) = part.requests.front() else {
+                return Ok(());
+            };
             let reply = match now >= request.reply_at_ms {
                 true => self.node.lock().reply(request.number),
                 false => None,
@@ -381,7 +422,9 @@ impl Work {
     /// Ends a flow: closes its connection, renews the claim, and takes over again.
     async fn end(&mut self, index: usize) -> Result<(), Stop> {
         let part = &mut self.parts[index];
-        let Some(mut flow) = part.flow.take() else { return Ok(()) };
+        let Some(mut flow) = part.flow.take() else {
+            return Ok(());
+        };
         while flow.in_flight() > 0 {
             flow.failed(Failed::NoReply);
         }
@@ -399,17 +442,30 @@ impl Work {
 
     async fn fetch(&mut self, index: usize) {
         let (source, _) = self.sides(index);
-        let Some(flow) = &mut self.parts[index].flow else { return };
-        if flow.pending() > 3 || self.node.travel().await.is_err() {
+        let Some(from) = self.parts[index].flow.as_ref().filter(|f| f.pending() < 4) else {
+            return;
+        };
+        let from = from.fetch_offset();
+        if self.node.travel().await.is_err() {
             return;
         }
-        let from = flow.fetch_offset();
         let (batches, lost) = {
             let world = self.node.lock();
             let log = &world.source[index];
-            let lost = log.log_start > from || log.end < from;
-            let batches: Vec<_> = log.batches.iter().filter(|b| b.last >= from).take(3).cloned().collect();
+            // Metadata tells of a new leader even where nothing is sent.
+            let moved = world.mirror[index].leader_epoch != self.parts[index].leader_epoch;
+            let lost = moved || log.log_start > from || log.end < from;
+            let batches: Vec<_> = log
+                .batches
+                .iter()
+                .filter(|b| b.last >= from)
+                .take(3)
+                .cloned()
+                .collect();
             (batches, lost)
+        };
+        let Some(flow) = &mut self.parts[index].flow else {
+            return;
         };
         if lost {
             flow.interrupt();
@@ -435,7 +491,9 @@ impl Work {
                 lease_fresh: self.certain
                     && (self.slot.lease_fresh(self.now_ms()) || self.mutation == Mutation::NoLease),
             };
-            let Some(flow) = &mut self.parts[index].flow else { return Ok(()) };
+            let Some(flow) = &mut self.parts[index].flow else {
+                return Ok(());
+            };
             match flow.next(now) {
                 Next::Send(order) => {
                     let batch = MirrorBatch {
@@ -444,7 +502,12 @@ impl Work {
                         producer_id: order.producer_id,
                         epoch: order.epoch,
                         base_sequence: order.base_sequence,
-                        max_timestamp_ms: order.payload.iter().map(|r| r.timestamp_ms).max().unwrap(),
+                        max_timestamp_ms: order
+                            .payload
+                            .iter()
+                            .map(|r| r.timestamp_ms)
+                            .max()
+                            .unwrap(),
                         records: order.payload.into_iter().map(|r| (0, r)).collect(),
                     };
                     self.post(index, batch);
@@ -478,7 +541,11 @@ impl Work {
         let arrives_ms = part.last_arrival_ms.max(sent_at_ms + world.rng.i64(1..15));
         part.last_arrival_ms = arrives_ms;
         let reply_at_ms = arrives_ms + world.rng.i64(1..8);
-        part.requests.push_back(Request { number, reply_at_ms, sent_at_ms });
+        part.requests.push_back(Request {
+            number,
+            reply_at_ms,
+            sent_at_ms,
+        });
         let request = DataRequest {
             reply: number,
             from: (self.node.id, part.connection),
@@ -505,11 +572,18 @@ impl Work {
             return;
         }
         let open = |p: &Part| {
-            p.flow.as_ref().map_or(p.quiet_at_ms, |f| f.quiet_at_ms(PRODUCE_TIMEOUT_MS))
+            p.flow
+                .as_ref()
+                .map_or(p.quiet_at_ms, |f| f.quiet_at_ms(PRODUCE_TIMEOUT_MS))
         };
         let open_until_ms = self.parts.iter().map(open).max().unwrap_or(0);
-        let left = self.slot.release(&self.control, &self.node, open_until_ms).await;
-        self.node.lock().trace(|| format!("w{} leaves: {left:?}", self.node.id));
+        let left = self
+            .slot
+            .release(&self.control, &self.node, open_until_ms)
+            .await;
+        self.node
+            .lock()
+            .trace(|| format!("w{} leaves: {left:?}", self.node.id));
     }
 }
 
@@ -534,14 +608,26 @@ fn push(flow: &mut Flow<Vec<Rec>>, batch: &SourceLogBatch, node: &Node, mutation
     if class(batch, isolation) != SourceClass::Data {
         return flow.gap(batch.last + 1, batch.epoch, true);
     }
-    let mut records: Vec<Rec> =
-        batch.records.iter().filter(|r| r.offset >= flow.fetch_offset()).copied().collect();
+    let mut records: Vec<Rec> = batch
+        .records
+        .iter()
+        .filter(|r| r.offset >= flow.fetch_offset())
+        .copied()
+        .collect();
     while !records.is_empty() {
         let whole = node.lock().rng.u32(0..4) > 0;
-        let count = if whole { records.len() } else { node.lock().rng.usize(1..=records.len()) };
+        let count = if whole {
+            records.len()
+        } else {
+            node.lock().rng.usize(1..=records.len())
+        };
         let rest = records.split_off(count);
         let from = flow.fetch_offset();
-        let to = if rest.is_empty() { batch.last + 1 } else { records[count - 1].offset + 1 };
+        let to = if rest.is_empty() {
+            batch.last + 1
+        } else {
+            records[count - 1].offset + 1
+        };
         let length = i64::try_from(count).unwrap();
         let dense = to - from == length;
         flow.push(Outgoing {

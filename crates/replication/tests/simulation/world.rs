@@ -137,20 +137,38 @@ impl World {
             Message::Data(d) => d.from.0 == worker && connection.is_none_or(|c| c == d.from.1),
             Message::Control { .. } => false,
         };
-        let keys: Vec<_> = self.network.iter().filter(|e| ended(e.1)).map(|e| *e.0).collect();
+        let keys: Vec<_> = self
+            .network
+            .iter()
+            .filter(|e| ended(e.1))
+            .map(|e| *e.0)
+            .collect();
         let mut state: HashMap<u64, (bool, i64)> = HashMap::new();
         for key in keys {
-            let Some(Message::Data(data)) = self.network.remove(&key) else { continue };
-            let (mut delivered, mut at_ms) =
-                state.get(&data.from.1).copied().unwrap_or((true, self.now_ms));
+            let Some(Message::Data(data)) = self.network.remove(&key) else {
+                continue;
+            };
+            let (mut delivered, mut at_ms) = state
+                .get(&data.from.1)
+                .copied()
+                .unwrap_or((true, self.now_ms));
             let latest = data.sent_at_ms + PRODUCE_TIMEOUT_MS;
             delivered &= self.rng.u32(0..4) > 0 && latest > at_ms;
             if delivered {
                 // Most come soon, some as late as they can.
-                let spread = if self.rng.bool() { 50.min(latest - at_ms) } else { latest - at_ms };
+                let spread = if self.rng.bool() {
+                    50.min(latest - at_ms)
+                } else {
+                    latest - at_ms
+                };
                 at_ms += self.rng.i64(0..spread.max(1));
                 let again = (at_ms, self.number());
-                self.trace(|| format!("sequence {} comes late, at {at_ms}", data.batch.base_sequence));
+                self.trace(|| {
+                    format!(
+                        "sequence {} comes late, at {at_ms}",
+                        data.batch.base_sequence
+                    )
+                });
                 state.insert(data.from.1, (true, at_ms));
                 self.network.insert(again, Message::Data(data));
             } else {
@@ -161,7 +179,9 @@ impl World {
 
     /// Delivers the next message.
     pub fn deliver(&mut self) {
-        let Some((_, message)) = self.network.pop_first() else { return };
+        let Some((_, message)) = self.network.pop_first() else {
+            return;
+        };
         match message {
             Message::Control { reply, batch } => {
                 let result = self.control[0].append(&batch);
@@ -175,7 +195,14 @@ impl World {
                 self.replies.insert(reply, result);
             }
             Message::Data(data) => {
-                let DataRequest { reply, from, partition, leader_epoch, batch, .. } = *data;
+                let DataRequest {
+                    reply,
+                    from,
+                    partition,
+                    leader_epoch,
+                    batch,
+                    ..
+                } = *data;
                 let (epoch, sequence) = (batch.epoch, batch.base_sequence);
                 let ids: Vec<_> = batch.records.iter().map(|r| r.1.id).collect();
                 let result = self.append(partition, leader_epoch, batch);
@@ -205,7 +232,11 @@ impl World {
 
     /// A stored position never covers what the destination has not.
     fn check_positions(&mut self, batch: &ControlBatch) {
-        for record in batch.records.iter().filter(|r| r.key.starts_with("position/")) {
+        for record in batch
+            .records
+            .iter()
+            .filter(|r| r.key.starts_with("position/"))
+        {
             let value: serde_json::Value =
                 serde_json::from_str(record.value.as_ref().unwrap()).unwrap();
             let partition = usize::try_from(value["partition"].as_i64().unwrap()).unwrap();
@@ -233,11 +264,17 @@ impl Node {
 
     pub fn sleep_ms(&self, ms: i64) -> Sleep {
         let until_ms = self.lock().now_ms + ms;
-        Sleep { node: self.clone(), until_ms }
+        Sleep {
+            node: self.clone(),
+            until_ms,
+        }
     }
 
     pub fn sleep_until(&self, until_ms: i64) -> Sleep {
-        Sleep { node: self.clone(), until_ms }
+        Sleep {
+            node: self.clone(),
+            until_ms,
+        }
     }
 }
 

@@ -40,7 +40,12 @@ pub(super) async fn destination_facts<D: Destination>(
     if end < log_end {
         return Ok(Err(Outcome::Wait(Why::HighWatermark, AGAIN)));
     }
-    Ok(Ok(DestinationFacts { topic_id, log_start, log_end, producer }))
+    Ok(Ok(DestinationFacts {
+        topic_id,
+        log_start,
+        log_end,
+        producer,
+    }))
 }
 
 /// Says whether the leader and its log end are still those of the facts.
@@ -65,7 +70,10 @@ pub(super) async fn tail<D: Destination>(
         let page = destination.headers(from).await?;
         let Some(last) = page.last() else { break };
         from = last.last_offset + 1;
-        batches.extend(page.into_iter().filter(|batch| batch.base_offset < facts.log_end));
+        batches.extend(
+            page.into_iter()
+                .filter(|batch| batch.base_offset < facts.log_end),
+        );
     }
     Ok(batches)
 }
@@ -103,15 +111,27 @@ pub(super) async fn match_content<S: Source, D: Destination>(
             let page = destination.records(from).await?;
             let Some(last) = page.last() else { break };
             let next = last.offset + 1;
-            records.extend(page.iter().filter(|r| r.offset >= from && r.offset < end).map(|r| {
-                let index = run.index + (r.offset - run.destination_start);
-                TailPrint { index, destination: r.offset, print: r.print }
-            }));
+            records.extend(
+                page.iter()
+                    .filter(|r| r.offset >= from && r.offset < end)
+                    .map(|r| {
+                        let index = run.index + (r.offset - run.destination_start);
+                        TailPrint {
+                            index,
+                            destination: r.offset,
+                            print: r.print,
+                        }
+                    }),
+            );
             from = next;
         }
     }
     let survivors = survivors(source, stored, walk.written, bounds.log_start).await?;
-    let tail = Tail { from: stored.source_next, written: walk.written, records: &records };
+    let tail = Tail {
+        from: stored.source_next,
+        written: walk.written,
+        records: &records,
+    };
     Ok(matched(tail, &survivors, bounds.end))
 }
 

@@ -50,14 +50,21 @@ pub(super) async fn judge<S: Source, D: Destination>(
     now_ms: i64,
     case: &Case<'_>,
 ) -> Result<Judged, PortError> {
-    let producer_id = case.stored.map_or(case.producer_id, |stored| stored.producer_id);
+    let producer_id = case
+        .stored
+        .map_or(case.producer_id, |stored| stored.producer_id);
     let epoch = destination.leader_epoch().await?;
     let facts = match facts::destination_facts(destination, producer_id).await? {
         Ok(facts) => facts,
         Err(wait) => return Ok(Judged::Done(wait)),
     };
     let source_id = source.topic_id().await?;
-    let room = Room { case, now_ms, facts: &facts, source_id: &source_id };
+    let room = Room {
+        case,
+        now_ms,
+        facts: &facts,
+        source_id: &source_id,
+    };
     let judged = match case.stored {
         None => room.begin(source).await?,
         Some(stored) => room.resume(source, destination, stored).await?,
@@ -97,7 +104,11 @@ impl Room<'_> {
         let bounds = source.bounds(self.case.meaning.isolation).await?;
         let mut findings = Vec::new();
         let changed = self.facts.log_end > 0 && !self.case.may_append;
-        if changed && let Err(held) = self.destination_changed((0, self.facts.log_end), NO_POSITION).map(|f| findings.push(f.1)) {
+        if changed
+            && let Err(held) = self
+                .destination_changed((0, self.facts.log_end), NO_POSITION)
+                .map(|f| findings.push(f.1))
+        {
             return Ok(Judged::Changed(Outcome::Held(held)));
         }
         let start = match self.case.start {
@@ -192,7 +203,9 @@ impl Room<'_> {
             return Ok(Judged::Changed(Outcome::Held(held)));
         }
         let bounds = source.bounds(stored.meaning.isolation).await?;
-        let tail = self.at_source(source, destination, stored, &walk, bounds).await?;
+        let tail = self
+            .at_source(source, destination, stored, &walk, bounds)
+            .await?;
         let truncated = self.truncated(source, stored, &tail).await?;
         if truncated.is_none() && (tail.missing > 0 || bounds.end < tail.least) {
             return Ok(Judged::Done(Outcome::Wait(Why::SourceBehind, BEHIND)));
@@ -211,7 +224,10 @@ impl Room<'_> {
             (found_source_recreated(stored), false)
         } else if anew {
             let range = (0, stored.destination_end);
-            (found_destination(range, "The mirror topic was deleted and made again."), true)
+            (
+                found_destination(range, "The mirror topic was deleted and made again."),
+                true,
+            )
         } else {
             return Ok(None);
         };
@@ -221,7 +237,11 @@ impl Room<'_> {
         };
         let bounds = source.bounds(self.case.meaning.isolation).await?;
         let go_on = lost && choice == Choice::GoOn;
-        let start = if go_on { stored.source_next } else { bounds.log_start };
+        let start = if go_on {
+            stored.source_next
+        } else {
+            bounds.log_start
+        };
         let mut findings = vec![finding];
         let mut position = self.fresh(start);
         position.epoch = position.epoch.max(stored.epoch + 1);
@@ -230,7 +250,6 @@ impl Room<'_> {
         }
         Ok(Some(Judged::Changed(self.resumed(position, 0, findings))))
     }
-
 
     /// The destination lost acknowledged records (EXACTLY_ONCE 4.5): copy them again if both sides allow it.
     ///
@@ -249,7 +268,11 @@ impl Room<'_> {
         };
         let agrees = end == stored.anchor.destination_end
             || last.is_some_and(|last| self.agrees(stored, &last));
-        let back = self.case.map.source_after(stored.anchor, end).filter(|_| agrees);
+        let back = self
+            .case
+            .map
+            .source_after(stored.anchor, end)
+            .filter(|_| agrees);
         let found = found_destination(
             (end, stored.destination_end),
             "The mirror lost records that had been acknowledged.",
@@ -259,7 +282,10 @@ impl Room<'_> {
         let (mut position, finding) = match held_by_source {
             Some(back) => {
                 let source_range = Some((back, stored.source_next));
-                let found = Found { source: source_range, ..found };
+                let found = Found {
+                    source: source_range,
+                    ..found
+                };
                 let position = self.new_epoch(stored, back);
                 (position, found.finding(self.case.identity, self.now_ms))
             }
@@ -272,7 +298,11 @@ impl Room<'_> {
         if !agrees {
             position.anchor = self.anchor(position.source_next);
         }
-        Ok(Judged::Changed(self.resumed(position, map_cut, vec![finding])))
+        Ok(Judged::Changed(self.resumed(
+            position,
+            map_cut,
+            vec![finding],
+        )))
     }
 
     /// Says whether the last batch of a log that was cut has the sequence that the map gives it.
@@ -293,12 +323,18 @@ impl Room<'_> {
 
     /// Begins a new map at the mirror's end.
     fn anchor(&self, source_start: i64) -> Anchor {
-        Anchor { source_start, destination_end: self.facts.log_end }
+        Anchor {
+            source_start,
+            destination_end: self.facts.log_end,
+        }
     }
 
     /// Returns the stored position at the log's end, in the next epoch, with the settings in force.
     fn new_epoch(&self, stored: &Position, source_next: i64) -> Position {
-        let known = self.facts.producer.map_or(stored.epoch, |known| known.epoch.max(stored.epoch));
+        let known = self
+            .facts
+            .producer
+            .map_or(stored.epoch, |known| known.epoch.max(stored.epoch));
         let same_id = stored.producer_id == self.case.producer_id;
         Position {
             source_next,
@@ -324,7 +360,7 @@ impl Room<'_> {
             let range = (stored.destination_end, self.facts.log_end);
             findings.push(self.destination_changed(range, halt_words(halt))?.1);
         }
-        if walk.missing_end > 0 {
+        if walk.missing > 0 && walk.halt.is_none() {
             self.ask_producer(stored, walk, findings)?;
         }
         for range in &walk.duplicates {
@@ -333,10 +369,14 @@ impl Room<'_> {
         for range in &walk.foreign {
             findings.push(self.rule(found_foreign(*range))?.1);
         }
-        let lost = self.case.acknowledged_end.filter(|end| *end > self.facts.log_end);
+        let lost = self
+            .case
+            .acknowledged_end
+            .filter(|end| *end > self.facts.log_end);
         if let Some(end) = lost {
             let range = (self.facts.log_end, end);
-            let found = found_destination(range, "The mirror lost records that had been acknowledged.");
+            let found =
+                found_destination(range, "The mirror lost records that had been acknowledged.");
             findings.push(found.finding(self.case.identity, self.now_ms));
         }
         let (written, known) = (walk.written, self.facts.producer);
@@ -362,24 +402,33 @@ impl Room<'_> {
         findings: &mut Vec<Finding>,
     ) -> Result<(), Held> {
         let expected = sequence::advance(stored.next_sequence, walk.written);
-        let gone = (self.facts.log_end - walk.missing_end, self.facts.log_end);
-        let known = self.facts.producer.filter(|known| known.epoch == stored.epoch);
+        let gone = (walk.missing_from, self.facts.log_end);
+        let known = self
+            .facts
+            .producer
+            .filter(|known| known.epoch == stored.epoch);
         if let Some(known) = known {
             let more = sequence::distance(expected, known.last_sequence) + 1;
-            if more < walk.missing_end {
+            if more < walk.missing {
                 walk.foreign.push(gone);
             }
-            walk.written += more.clamp(0, walk.missing_end);
-            walk.last = Some((known.epoch, known.last_sequence));
+            walk.written += more.clamp(0, walk.missing);
+            if more >= 0 {
+                walk.last = Some((known.epoch, known.last_sequence));
+            }
             return Ok(());
         }
         let from = stored.source_next + walk.written;
-        let source = Some((from, from + walk.missing_end));
+        let source = Some((from, from + walk.missing));
         findings.push(self.rule(found_duplicate(source, Some(gone)))?.1);
         Ok(())
     }
 
-    fn destination_changed(&self, range: (i64, i64), words: &str) -> Result<(Choice, Finding), Held> {
+    fn destination_changed(
+        &self,
+        range: (i64, i64),
+        words: &str,
+    ) -> Result<(Choice, Finding), Held> {
         self.rule(found_destination(range, words))
     }
 
@@ -398,14 +447,28 @@ impl Room<'_> {
                 let segments = join(counter.runs(), walk);
                 let (resume, missing) = (counter.next() + counter.remaining(), counter.remaining());
                 let (matched, doubtful) = (None, None);
-                return Ok(Tail { resume, least: resume, segments, matched, doubtful, missing });
+                return Ok(Tail {
+                    resume,
+                    least: resume,
+                    segments,
+                    matched,
+                    doubtful,
+                    missing,
+                });
             }
         }
-        let found =
-            facts::match_content(source, destination, stored, walk, bounds).await?;
-        let at = source.headers(found.resume - 1, stored.meaning.isolation).await?;
-        let epoch = at.first().map_or(stored.source_leader_epoch, |batch| batch.leader_epoch);
-        let one = |pair: &(i64, i64)| Segment { source_start: pair.0, destination_start: pair.1, length: 1 };
+        let found = facts::match_content(source, destination, stored, walk, bounds).await?;
+        let at = source
+            .headers(found.resume - 1, stored.meaning.isolation)
+            .await?;
+        let epoch = at
+            .first()
+            .map_or(stored.source_leader_epoch, |batch| batch.leader_epoch);
+        let one = |pair: &(i64, i64)| Segment {
+            source_start: pair.0,
+            destination_start: pair.1,
+            length: 1,
+        };
         Ok(Tail {
             resume: found.resume,
             least: found.least,
@@ -455,7 +518,8 @@ impl Room<'_> {
         if let Err(held) = ruled {
             return Judged::Changed(Outcome::Held(held));
         }
-        let settings = self.case.meaning != stored.meaning || self.case.producer_id != stored.producer_id;
+        let settings =
+            self.case.meaning != stored.meaning || self.case.producer_id != stored.producer_id;
         let new_epoch = settings || jump || walk.halt.is_some() || !walk.ends_in_sequence(stored);
         let plain = !new_epoch && tail.matched.is_none() && !walk.holes && findings.is_empty();
         if new_epoch {
@@ -473,10 +537,21 @@ impl Room<'_> {
             must_store: !plain,
             guard_timestamp_ms: self.guard(stored, new_epoch),
             map_cut: Some(if refilled { 0 } else { stored.destination_end }),
-            segments: clip(tail.segments, if refilled { 0 } else { truncated.map_or(i64::MAX, |t| t.1) }),
+            segments: clip(
+                tail.segments,
+                if refilled {
+                    0
+                } else {
+                    truncated.map_or(i64::MAX, |t| t.1)
+                },
+            ),
             findings,
         });
-        if plain { Judged::Plain(resumed) } else { Judged::Changed(Outcome::Resumed(resumed)) }
+        if plain {
+            Judged::Plain(resumed)
+        } else {
+            Judged::Changed(Outcome::Resumed(resumed))
+        }
     }
 
     fn diverged(
@@ -485,7 +560,9 @@ impl Room<'_> {
         truncated: Option<(i32, i64)>,
         findings: &mut Vec<Finding>,
     ) -> Result<(), Held> {
-        let Some((epoch, end)) = truncated else { return Ok(()) };
+        let Some((epoch, end)) = truncated else {
+            return Ok(());
+        };
         let found = Found {
             kind: FindingKind::Divergence,
             source: Some((end, next.source_next)),
@@ -537,23 +614,45 @@ fn found_source_recreated(stored: &Position) -> Found {
 
 fn found_destination(range: (i64, i64), detail: &str) -> Found {
     let kind = FindingKind::DestinationChanged;
-    Found { kind, source: None, destination: Some(range), detail: detail.to_owned() }
+    Found {
+        kind,
+        source: None,
+        destination: Some(range),
+        detail: detail.to_owned(),
+    }
 }
 
 fn found_duplicate(source: Option<(i64, i64)>, destination: Option<(i64, i64)>) -> Found {
     let detail = "These records may stand in the mirror twice.".to_owned();
-    Found { kind: FindingKind::Duplicate, source, destination, detail }
+    Found {
+        kind: FindingKind::Duplicate,
+        source,
+        destination,
+        detail,
+    }
 }
 
 fn found_foreign(range: (i64, i64)) -> Found {
     let detail = "Somebody else wrote to the mirror.".to_owned();
-    Found { kind: FindingKind::ForeignWrite, source: None, destination: Some(range), detail }
+    Found {
+        kind: FindingKind::ForeignWrite,
+        source: None,
+        destination: Some(range),
+        detail,
+    }
 }
 
 /// Keeps what lies below a source offset: above it the source holds other records now.
 fn clip(segments: Vec<Segment>, source_end: i64) -> Vec<Segment> {
-    let below = |s: Segment| Segment { length: s.length.min(source_end - s.source_start), ..s };
-    segments.into_iter().map(below).filter(|s| s.length > 0).collect()
+    let below = |s: Segment| Segment {
+        length: s.length.min(source_end - s.source_start),
+        ..s
+    };
+    segments
+        .into_iter()
+        .map(below)
+        .filter(|s| s.length > 0)
+        .collect()
 }
 
 /// Joins source runs and destination runs, both in order of sequence, to segments.
