@@ -15,7 +15,7 @@ use crate::{
     causeway,
     client::ReadIsolation,
     cluster::{ClusterOptions, Jvm, KafkaCluster},
-    process::Usage,
+    process::{Usage, log_tail},
     referee::{Expectation, Report, Side, compare_topics},
     setup::{self, seconds},
 };
@@ -281,18 +281,16 @@ fn wait_for_end(
         }
         let sum = |ends: &[(i64, i64)]| ends.iter().map(|(_, end)| end).sum::<i64>();
         let progress = format!("{} of {} records", sum(&reached), sum(&goal));
-        if !copier.is_running() {
-            bail!(
-                "the copier ended by itself after {progress}; see {}",
-                copier.log_file().display()
-            );
-        }
-        if began.elapsed() > patience {
-            bail!(
-                "{progress} after {}; see {}",
-                seconds(patience),
-                copier.log_file().display()
-            );
+        let why = if !copier.is_running() {
+            Some("the copier ended by itself")
+        } else if began.elapsed() > patience {
+            Some("the copy took too long")
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            let tail = log_tail(copier.log_file(), 20);
+            bail!("{why}, {progress}; its log ends with:\n{tail}");
         }
         if shown.elapsed() > Duration::from_secs(5) {
             eprintln!("  {progress}");

@@ -230,9 +230,7 @@ impl Causeway {
             }
             let ended = !self.is_running();
             if ended || began.elapsed() > PATIENCE {
-                let log = std::fs::read_to_string(&self.log_file).unwrap_or_default();
-                let lines: Vec<&str> = log.lines().collect();
-                let tail = lines[lines.len().saturating_sub(20)..].join("\n");
+                let tail = process::log_tail(&self.log_file, 20);
                 let what = if ended {
                     "ended at start"
                 } else {

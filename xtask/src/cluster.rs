@@ -13,26 +13,27 @@
 //! also when this process is killed.
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    sync::{Arc, Mutex, OnceLock},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, anyhow, bail};
-use base64::Engine as _;
-use serde::{Deserialize, Serialize};
+use anyhow::{Context, Result, bail};
 
 use crate::{admin::Admin, proxy::FaultProxy, setup};
 
 mod broker;
 mod certificates;
+mod facts;
+mod layout;
+mod options;
 mod ports;
 mod properties;
 
 pub use broker::Broker;
+pub use facts::{ClusterFacts, shared};
+pub use options::{ClusterOptions, Jvm, ProxyUse};
 pub use ports::free_ports;
 
 /// The user of every SASL listener, for PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512.
@@ -42,150 +43,6 @@ pub const PASSWORD: &str = "bench-secret";
 
 /// How long brokers may take until all of them serve.
 const READY: Duration = Duration::from_secs(90);
-
-/// What a cluster is to be; start from [`ClusterOptions::new`] and change fields.
-#[derive(Clone, Debug)]
-pub struct ClusterOptions {
-    /// Used in folder names and messages.
-    pub name: String,
-    /// Kafka version, [`setup::KAFKA_NEWEST`] by default.
-    pub version: String,
-    /// Number of nodes, 1 by default.
-    pub brokers: u16,
-    /// Where logs and settings go; by default a temporary folder that goes away with the cluster. A folder that
-    /// already holds a cluster is started again, on new ports.
-    pub dir: Option<PathBuf>,
-    /// Broker properties that are added to ours or replace them.
-    pub properties: BTreeMap<String, String>,
-    /// Whether clients of the plaintext listener reach each broker through a fault proxy of its own.
-    pub proxy: ProxyUse,
-    /// Java heap per broker in MiB, 256 by default.
-    pub heap_mb: u32,
-    /// What the Java machine is tuned for.
-    pub jvm: Jvm,
-    /// Host names and addresses the brokers' certificate is valid for.
-    pub certificate_names: Vec<String>,
-}
-
-/// Whether a cluster stands behind fault proxies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProxyUse {
-    Direct,
-    FaultProxy,
-}
-
-/// What the brokers' Java machine is tuned for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Jvm {
-    /// Up soon and little CPU at start: tests and demo.
-    QuickStart,
-    /// Java's own defaults: benchmarks.
-    Throughput,
-}
-
-impl Jvm {
-    fn flags(self) -> &'static [&'static str] {
-        match self {
-            Self::QuickStart => &[
-                "-XX:TieredStopAtLevel=1",
-                "-XX:+UseSerialGC",
-                "-Xshare:auto",
-            ],
-            Self::Throughput => &["-XX:+UseG1GC"],
-        }
-    }
-}
-
-impl ClusterOptions {
-    /// One broker of the newest version in a temporary folder, no proxy.
-    pub fn new(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            version: setup::KAFKA_NEWEST.to_owned(),
-            brokers: 1,
-            dir: None,
-            properties: BTreeMap::new(),
-            proxy: ProxyUse::Direct,
-            heap_mb: 256,
-            jvm: Jvm::QuickStart,
-            certificate_names: vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
-        }
-    }
-
-    /// Sets the number of brokers.
-    #[must_use]
-    pub fn brokers(mut self, brokers: u16) -> Self {
-        self.brokers = brokers;
-        self
-    }
-
-    /// Sets the Kafka version.
-    #[must_use]
-    pub fn version(mut self, version: &str) -> Self {
-        version.clone_into(&mut self.version);
-        self
-    }
-
-    /// Adds or replaces one broker property.
-    #[must_use]
-    pub fn property(mut self, key: &str, value: &str) -> Self {
-        self.properties.insert(key.to_owned(), value.to_owned());
-        self
-    }
-
-    /// Puts a fault proxy before each broker's plaintext listener.
-    #[must_use]
-    pub fn behind_proxies(mut self) -> Self {
-        self.proxy = ProxyUse::FaultProxy;
-        self
-    }
-}
-
-/// How to reach a cluster: what tests hand on to other processes and what `demo.json` holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClusterFacts {
-    pub name: String,
-    pub version: String,
-    /// Comma-separated `host:port` of the plaintext listeners, through the fault proxies where there are any.
-    pub bootstrap: String,
-    pub ssl_bootstrap: String,
-    pub sasl_plaintext_bootstrap: String,
-    pub sasl_ssl_bootstrap: String,
-    /// PEM file of the authority that signed the brokers' certificate.
-    pub ca_file: PathBuf,
-    pub user: String,
-    pub password: String,
-    /// Process ids, by broker.
-    pub pids: Vec<u32>,
-}
-
-impl ClusterFacts {
-    /// Returns the cluster that `cargo xtask test` put into the environment variable `name`, such as
-    /// `CAUSEWAY_TEST_EAST`; `None` outside of such a run.
-    pub fn from_env(name: &str) -> Option<Self> {
-        serde_json::from_str(&std::env::var(name).ok()?).ok()
-    }
-}
-
-/// Returns the shared cluster `name` (`east` or `west`): the one `cargo xtask test` has started, else one that this
-/// process starts at first use and that ends with it. Tests that share it use topics with names of their own.
-///
-/// # Errors
-/// Fails when the cluster cannot be started.
-pub fn shared(name: &str) -> Result<ClusterFacts> {
-    static STARTED: Mutex<BTreeMap<String, KafkaCluster>> = Mutex::new(BTreeMap::new());
-    if let Some(facts) = ClusterFacts::from_env(&format!("CAUSEWAY_TEST_{}", name.to_uppercase())) {
-        return Ok(facts);
-    }
-    let mut started = STARTED
-        .lock()
-        .map_err(|_| anyhow!("starting a shared cluster failed"))?;
-    if let Some(cluster) = started.get(name) {
-        return Ok(cluster.facts());
-    }
-    let cluster = KafkaCluster::start(ClusterOptions::new(name))?;
-    Ok(started.entry(name.to_owned()).or_insert(cluster).facts())
-}
 
 /// A running Kafka cluster; its brokers end when it is dropped.
 #[derive(Debug)]
@@ -207,13 +64,13 @@ impl KafkaCluster {
         let jars = setup::kafka_jars(&options.version)?;
         let dir = match &options.dir {
             Some(dir) => dir.clone(),
-            None => temporary_dir(&options.name)?,
+            None => layout::temporary_dir(&options.name)?,
         };
         fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
         if !dir.join("broker.pem").exists() {
             certificates::write(&dir, &options.certificate_names)?;
         }
-        let (brokers, proxies) = lay_out(&options, &dir, &jars)?;
+        let (brokers, proxies) = layout::lay_out(&options, &dir, &jars)?;
         let mut cluster = Self {
             options,
             brokers,
@@ -221,7 +78,7 @@ impl KafkaCluster {
             dir,
             took: Duration::ZERO,
         };
-        format(&cluster.dir, &cluster.brokers)?;
+        layout::format(&cluster.dir, &cluster.brokers)?;
         for broker in &cluster.brokers {
             broker.start()?;
         }
@@ -372,136 +229,6 @@ impl Drop for KafkaCluster {
         }
         if self.options.dir.is_none() {
             let _ = fs::remove_dir_all(&self.dir);
-        }
-    }
-}
-
-/// Chooses ports, starts proxies and writes every broker's settings.
-fn lay_out(
-    options: &ClusterOptions,
-    dir: &Path,
-    jars: &Path,
-) -> Result<(Vec<Broker>, Vec<Arc<FaultProxy>>)> {
-    let mut free = free_ports(usize::from(options.brokers) * 6)?.into_iter();
-    let mut port = || free.next().context("too few ports");
-    let mut proxies = Vec::new();
-    let mut brokers = Vec::new();
-    for index in 0..options.brokers {
-        let plaintext = port()?;
-        let advertised_plaintext = match options.proxy {
-            ProxyUse::Direct => plaintext,
-            ProxyUse::FaultProxy => {
-                let proxy = FaultProxy::start(([127, 0, 0, 1], plaintext).into())?;
-                proxies.push(Arc::clone(&proxy));
-                proxy.address().port()
-            }
-        };
-        brokers.push(Broker {
-            id: i32::from(index) + 1,
-            ports: properties::Ports {
-                plaintext,
-                ssl: port()?,
-                sasl_plaintext: port()?,
-                sasl_ssl: port()?,
-                internal: port()?,
-                controller: port()?,
-                advertised_plaintext,
-            },
-            home: dir.join(format!("broker-{}", index + 1)),
-            jars: jars.to_path_buf(),
-            heap_mb: options.heap_mb,
-            jvm: options.jvm,
-            child: Mutex::new(None),
-        });
-    }
-    let voters: Vec<String> = brokers
-        .iter()
-        .map(|b| format!("{}@127.0.0.1:{}", b.id, b.ports.controller))
-        .collect();
-    let shared = properties::Shared {
-        options,
-        voters: voters.join(","),
-        certificates: dir,
-    };
-    for broker in &brokers {
-        fs::create_dir_all(&broker.home)?;
-        let text = properties::text(&shared, broker.id, &broker.ports, &broker.home.join("log"));
-        fs::write(broker.home.join("server.properties"), text)?;
-    }
-    Ok((brokers, proxies))
-}
-
-/// Formats the nodes that are not formatted yet, all at the same time, with the SCRAM user in both strengths.
-fn format(dir: &Path, brokers: &[Broker]) -> Result<()> {
-    let id_file = dir.join("cluster.id");
-    if !id_file.exists() {
-        let mut bytes = *uuid::Uuid::new_v4().as_bytes();
-        // An id that begins with a dash looks like an option to the storage tool.
-        bytes[0] &= 0x7f;
-        let id = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
-        fs::write(&id_file, id)?;
-    }
-    let cluster_id = fs::read_to_string(&id_file)?;
-    let mut running = Vec::new();
-    for broker in brokers
-        .iter()
-        .filter(|b| !b.home.join("log/meta.properties").exists())
-    {
-        let mut command = Command::new("java");
-        command
-            .args(["-Xmx128m"])
-            .args(Jvm::QuickStart.flags())
-            .args(broker::LOGGING)
-            .arg("-cp")
-            .arg(broker.jars.join("*"))
-            .args(["kafka.tools.StorageTool", "format", "-t", &cluster_id, "-c"])
-            .arg(broker.home.join("server.properties"));
-        for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
-            let user = format!("{mechanism}=[name={USER},password={PASSWORD}]");
-            command.args(["--add-scram", &user]);
-        }
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        running.push(command.spawn().context("cannot run java")?);
-    }
-    for child in running {
-        let out = child.wait_with_output()?;
-        if !out.status.success() {
-            bail!(
-                "Kafka's storage tool failed:\n{}{}",
-                String::from_utf8_lossy(&out.stdout),
-                String::from_utf8_lossy(&out.stderr)
-            );
-        }
-    }
-    Ok(())
-}
-
-/// Makes a temporary folder named after this process, and removes those of processes that are gone.
-fn temporary_dir(name: &str) -> Result<PathBuf> {
-    static SWEPT: OnceLock<()> = OnceLock::new();
-    let base = std::env::temp_dir().join("causeway-bench");
-    SWEPT.get_or_init(|| sweep(&base));
-    let unique = uuid::Uuid::new_v4().simple().to_string();
-    let dir = base.join(format!("{}-{name}-{}", std::process::id(), &unique[..8]));
-    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    Ok(dir)
-}
-
-fn sweep(base: &Path) {
-    let Ok(entries) = fs::read_dir(base) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let owner = name
-            .split('-')
-            .next()
-            .and_then(|pid| pid.parse::<u32>().ok());
-        if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
-            let _ = fs::remove_dir_all(entry.path());
         }
     }
 }

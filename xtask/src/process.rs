@@ -6,6 +6,7 @@
 use std::{
     io,
     os::unix::process::CommandExt as _,
+    path::Path,
     process::{Child, Command},
     sync::{OnceLock, mpsc},
     time::{Duration, Instant},
@@ -107,6 +108,13 @@ pub fn end(child: &mut Child, patience: Duration) -> bool {
     let _ = child.kill();
     let _ = child.wait();
     false
+}
+
+/// Returns the last lines of a log file, empty where there is none.
+pub fn log_tail(file: &Path, count: usize) -> String {
+    let log = std::fs::read_to_string(file).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
 /// CPU time and memory of a process, from `/proc`.

@@ -1,7 +1,7 @@
 //! One broker process: start, freeze, kill, start again.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     path::PathBuf,
     process::{Child, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -123,9 +123,7 @@ impl Broker {
         if let Some(child) = self.process().as_mut()
             && let Some(status) = child.try_wait()?
         {
-            let log = fs::read_to_string(self.log_file()).unwrap_or_default();
-            let lines: Vec<&str> = log.lines().collect();
-            let tail = lines[lines.len().saturating_sub(25)..].join("\n");
+            let tail = process::log_tail(&self.log_file(), 25);
             bail!(
                 "Kafka broker {} ended at start ({status}); its log ends with:\n{tail}",
                 self.id
