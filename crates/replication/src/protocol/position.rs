@@ -30,8 +30,10 @@ pub struct Position {
     /// Source leader epoch of the batches that follow, -1 where the source tells none. No batch of another epoch is sent
     /// before a position with that epoch was stored, so everything after a stored position belongs to its epoch.
     pub source_leader_epoch: i32,
-    /// Offset after our last acknowledged record at the destination.
+    /// Destination offset at which the next record is expected: the log's end as far as it was looked at.
     pub destination_end: i64,
+    /// Offset after our last acknowledged record there; less than `destination_end` where others wrote behind it.
+    pub own_end: i64,
     pub producer_id: i64,
     /// Producer epoch of this partition's data; grows whenever sequences get another meaning.
     pub epoch: i16,
@@ -55,6 +57,9 @@ impl Position {
     pub fn advance(&mut self, source_next: i64, destination_end: i64, records: i64) {
         self.source_next = source_next;
         self.destination_end = destination_end;
+        if records > 0 {
+            self.own_end = destination_end;
+        }
         self.next_sequence = sequence::advance(self.next_sequence, records);
         self.epoch_records += records;
     }

@@ -40,6 +40,8 @@ pub struct Walk {
     pub missing_from: i64,
     /// Epoch and last sequence of our last batch, whichever it is.
     pub last: Option<(i16, i32)>,
+    /// Offset after our last batch that continued the sequence.
+    pub own_end: Option<i64>,
     pub halt: Option<Halt>,
 }
 
@@ -59,7 +61,7 @@ pub fn walk(stored: &Position, log_end: i64, batches: &[DestinationBatch]) -> Wa
             break;
         }
         if batch.base_offset < stored.destination_end {
-            // Acknowledged ends are ends of batches; this one reaches across.
+            // Log ends are ends of batches; this one reaches across.
             walk.halt = Some(Halt::Refilled);
             return walk;
         }
@@ -72,9 +74,9 @@ pub fn walk(stored: &Position, log_end: i64, batches: &[DestinationBatch]) -> Wa
     walk
 }
 
-/// Says whether a batch below the stored end may stand there: only the one that ends at the stored end is checked.
+/// Says whether a batch below the stored end may stand there: only the one that ends where ours ended is checked.
 fn holds_stored_end(stored: &Position, batch: &DestinationBatch) -> bool {
-    if batch.last_offset + 1 != stored.destination_end || stored.epoch_records == 0 {
+    if batch.last_offset + 1 != stored.own_end || stored.epoch_records == 0 {
         return true;
     }
     let last = sequence::advance(batch.base_sequence, batch.last_offset - batch.base_offset);
@@ -142,6 +144,7 @@ impl Walk {
         }
         let index = self.written;
         self.written += length;
+        self.own_end = Some(destination_start + length);
         match self.runs.last_mut() {
             Some(run)
                 if run.index + run.length == index

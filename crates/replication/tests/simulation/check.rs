@@ -154,12 +154,8 @@ fn complete(
     seen: &BTreeMap<u64, i64>,
     found: &[&Finding],
 ) -> Result<(), String> {
-    let all = &world.source[partition].all;
-    let truncated = |offset| {
-        all.values()
-            .any(|r| r.fate == Fate::Truncated && r.offset == offset)
-    };
-    for (id, record) in all {
+    let log = &world.source[partition];
+    for (id, record) in &log.all {
         let lost = found
             .iter()
             .any(|f| f.kind == FindingKind::Loss && within(f.source, record.offset));
@@ -178,7 +174,11 @@ fn complete(
             && record.offset >= start
             && matches!(record.fate, Fate::Stands | Fate::Deleted);
         // Deletion also destroys the evidence that a log was truncated and filled anew.
-        let hidden = record.fate == Fate::Deleted && truncated(record.offset);
+        let hidden = record.fate == Fate::Deleted
+            && log
+                .truncated
+                .iter()
+                .any(|range| within(Some(*range), record.offset));
         if wanted && !there && !lost && !taken && !hidden {
             return Err(format!(
                 "p{partition} record {id} of offset {} lost",

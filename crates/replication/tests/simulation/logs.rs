@@ -50,6 +50,8 @@ pub struct SourceLog {
     pub epochs: BTreeMap<i32, i64>,
     pub batches: Vec<SourceLogBatch>,
     pub all: BTreeMap<u64, Remembered>,
+    /// Offset ranges that were truncated.
+    pub truncated: Vec<(i64, i64)>,
 }
 
 impl SourceLog {
@@ -108,6 +110,7 @@ impl SourceLog {
 
     /// Loses everything from the batch that holds `offset` on: an unclean election.
     pub fn truncate(&mut self, offset: i64) {
+        let before = self.end;
         while let Some(batch) = self.batches.last().filter(|b| b.last >= offset) {
             for rec in &batch.records {
                 self.all.get_mut(&rec.id).unwrap().fate = Fate::Truncated;
@@ -116,6 +119,7 @@ impl SourceLog {
             self.batches.pop();
         }
         let end = self.end;
+        self.truncated.push((end, before));
         self.epochs.retain(|_, start| *start < end);
         self.new_leader();
     }

@@ -64,7 +64,7 @@ pub struct Schedule {
 
 impl Schedule {
     pub fn new(seed: u64, kind: Kind, mutation: Mutation, traced: bool) -> Self {
-        let workers = 2 + usize::from(seed % 3 == 0);
+        let workers = 2 + usize::from(seed.is_multiple_of(3));
         let world = Arc::new(Mutex::new(World::new(seed, PARTITIONS, workers, traced)));
         let mut schedule = Self {
             world,

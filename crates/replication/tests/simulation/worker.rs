@@ -568,7 +568,11 @@ impl Work {
             }
             self.node.sleep_ms(10).await;
         }
-        if !self.certain || self.store_all().await.is_err() || !self.certain {
+        if !self.certain {
+            return;
+        }
+        let stored = self.store_all().await;
+        if stored.is_err() || !self.certain {
             return;
         }
         let open = |p: &Part| {

@@ -64,7 +64,7 @@ pub(super) async fn tail<D: Destination>(
     stored: &Position,
     facts: &DestinationFacts,
 ) -> Result<Vec<DestinationBatch>, PortError> {
-    let mut from = (stored.destination_end - 1).max(facts.log_start);
+    let mut from = (stored.own_end - 1).max(facts.log_start);
     let mut batches = Vec::new();
     while from < facts.log_end {
         let page = destination.headers(from).await?;

@@ -132,6 +132,7 @@ impl Room<'_> {
             source_next,
             source_leader_epoch: -1,
             destination_end: self.facts.log_end,
+            own_end: self.facts.log_end,
             producer_id: self.case.producer_id,
             epoch,
             next_sequence: 0,
@@ -339,6 +340,7 @@ impl Room<'_> {
         Position {
             source_next,
             destination_end: self.facts.log_end,
+            own_end: self.facts.log_end,
             producer_id: self.case.producer_id,
             epoch: if same_id { known.saturating_add(1) } else { 0 },
             next_sequence: 0,
@@ -504,6 +506,7 @@ impl Room<'_> {
     ) -> Judged {
         let mut next = stored.clone();
         next.advance(tail.resume, self.facts.log_end, walk.written);
+        next.own_end = walk.own_end.unwrap_or(stored.own_end);
         if let Some(epoch) = tail.matched {
             next.source_leader_epoch = epoch;
         }
