@@ -62,22 +62,27 @@ pub struct OtherLink {
 /// # Errors
 /// A [`Problem`] that names the cluster that did not answer, or the faulty fields.
 pub async fn plan(request: PlanRequest) -> Result<Plan, Problem> {
+    // Boxed on the way: a problem is much larger than anything else that is handed up.
+    ask_both(&request).await.map_err(|problem| *problem)
+}
+
+async fn ask_both(request: &PlanRequest) -> Result<Plan, Box<Problem>> {
     let source = client(&request.source, request.timeout)?;
     let destination = client(&request.destination, request.timeout)?;
-    let working = work(&request, &source, &destination);
+    let working = work(request, &source, &destination);
     let outcome = tokio::time::timeout(request.timeout, working).await;
     tokio::join!(source.close(), destination.close());
-    outcome.unwrap_or_else(|_| Err(problems::too_slow(&request)))
+    outcome.unwrap_or_else(|_| Err(problems::too_slow(request)))
 }
 
 /// Asking gives up before the whole plan does, so that the cluster at fault is known.
-fn client(spec: &ClusterSpec, timeout: Duration) -> Result<Client, Problem> {
+fn client(spec: &ClusterSpec, timeout: Duration) -> Result<Client, Box<Problem>> {
     let timeouts = Timeouts { connect: timeout / 3, request: timeout / 2 };
     let options = Options { client_id: "causeway-plan".to_owned(), timeouts };
     Client::new(spec, options).map_err(|error| problems::unreachable(spec, &error))
 }
 
-async fn work(request: &PlanRequest, source: &Client, destination: &Client) -> Result<Plan, Problem> {
+async fn work(request: &PlanRequest, source: &Client, destination: &Client) -> Result<Plan, Box<Problem>> {
     let at_destination = |error| problems::unreachable(&request.destination, &error);
     let mirrors = read_mirrors(destination, &request.spec.name).await.map_err(at_destination)?;
     let inquiry = Inquiry {

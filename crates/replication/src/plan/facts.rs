@@ -1,6 +1,6 @@
 //! What a plan is made from: plain facts about both clusters, gathered before any rule is applied.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use model::link::LinkSpec;
 use uuid::Uuid;
@@ -80,14 +80,37 @@ pub struct FixedMirror {
     pub mirror_id: Option<Uuid>,
 }
 
-impl FixedMirror {
-    /// Says whether this is the mirror of that source topic. Topics without an id are known by their name.
-    pub fn is_of(&self, topic: &str, topic_id: Uuid) -> bool {
-        if topic_id.is_nil() {
-            self.topic == topic
-        } else {
-            self.topic_id == topic_id
+/// The mirrors of a link, to be looked up by what they are of.
+#[derive(Debug)]
+pub(super) struct FixedIndex<'a> {
+    by_id: HashMap<Uuid, &'a FixedMirror>,
+    by_name: HashMap<&'a str, &'a FixedMirror>,
+}
+
+impl<'a> FixedIndex<'a> {
+    pub(super) fn new(fixed: &'a [FixedMirror]) -> Self {
+        let named = |mirror: &'a FixedMirror| (mirror.topic.as_str(), mirror);
+        Self {
+            by_id: fixed
+                .iter()
+                .map(|mirror| (mirror.topic_id, mirror))
+                .collect(),
+            by_name: fixed.iter().map(named).collect(),
         }
+    }
+
+    /// Returns the mirror of this source topic. Topics without an id are known by their name.
+    pub(super) fn of(&self, topic: &str, topic_id: Uuid) -> Option<&'a FixedMirror> {
+        if topic_id.is_nil() {
+            self.named(topic)
+        } else {
+            self.by_id.get(&topic_id).copied()
+        }
+    }
+
+    /// Returns the mirror of a source topic that has, or had, this name.
+    pub(super) fn named(&self, topic: &str) -> Option<&'a FixedMirror> {
+        self.by_name.get(topic).copied()
     }
 }
 

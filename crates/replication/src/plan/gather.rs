@@ -3,12 +3,13 @@
 //! Guarantees: a topic whose settings or offsets cannot be read is not left out; what could not be read is said. Asks for
 //! many topics at once and never for more than a few hundred in one request. Omits: changing anything.
 
+mod ask;
+
 use std::collections::BTreeMap;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
 use kafka::{
     Client, Error,
-    admin::{At, ConfigEntry, ConfigResource, Isolation, TopicPartition},
+    admin::ConfigResource,
     client::{ClusterMetadata, TopicMetadata, Topics},
 };
 use model::{
@@ -21,16 +22,14 @@ use super::{
     OtherLink,
     defaults::topic_defaults,
     facts::{
-        ConfigValue, Destination, DestinationTopic, Facts, FixedMirror, Selected, SourceTopic,
+        Destination, DestinationTopic, Facts, FixedIndex, FixedMirror, Selected, SourceTopic,
         TopicConfigs,
     },
     naming::{Named, NewTopics, Scene, name_topics},
 };
 
-/// Topics in one request for settings.
-const TOPICS_AT_ONCE: usize = 200;
-/// Such requests to one cluster at the same time.
-const REQUESTS_AT_ONCE: usize = 4;
+pub(super) use ask::partitions;
+use ask::{configs, records};
 
 /// What is to be found out.
 #[derive(Clone, Copy, Debug)]
@@ -121,6 +120,7 @@ pub async fn gather(inquiry: &Inquiry<'_>) -> Result<Gathered, GatherError> {
         inquiry,
         source: &source,
         destination: &destination,
+        fixed: FixedIndex::new(inquiry.fixed),
         warnings: names.warnings,
     };
     let facts = search.facts(names.named).await?;
@@ -141,6 +141,7 @@ struct Search<'a> {
     inquiry: &'a Inquiry<'a>,
     source: &'a ClusterMetadata,
     destination: &'a ClusterMetadata,
+    fixed: FixedIndex<'a>,
     warnings: Vec<String>,
 }
 
@@ -154,54 +155,53 @@ struct Pair<'a> {
     is_settled: bool,
 }
 
+/// What both clusters said of the topics that are not settled.
+#[derive(Default)]
+struct Answers {
+    source_configs: BTreeMap<String, TopicConfigs>,
+    mirror_configs: BTreeMap<String, TopicConfigs>,
+    records: BTreeMap<String, bool>,
+    destination: Destination,
+}
+
+impl Answers {
+    fn existing(&mut self, mirror: &TopicMetadata, is_fixed: bool) -> DestinationTopic {
+        DestinationTopic {
+            id: mirror.id,
+            partitions: count(mirror.partitions.len()),
+            replication_factor: replication_factor(mirror),
+            // What could not be asked counts as somebody's records.
+            has_records: !is_fixed && self.records.get(&mirror.name).copied().unwrap_or(true),
+            configs: self.mirror_configs.remove(&mirror.name).unwrap_or_default(),
+        }
+    }
+}
+
 impl<'a> Search<'a> {
     async fn facts(&mut self, named: Vec<Named>) -> Result<Facts, GatherError> {
         let pairs: Vec<Pair<'a>> = named
             .into_iter()
             .filter_map(|named| self.pair(named))
             .collect();
-        let open = || pairs.iter().filter(|pair| !pair.is_settled);
-        let sources: Vec<&str> = open().map(|pair| pair.source.name.as_str()).collect();
-        let mirrors: Vec<&TopicMetadata> = open().filter_map(|pair| pair.mirror).collect();
-        let unknown: Vec<&TopicMetadata> = open()
-            .filter(|pair| !pair.is_fixed)
-            .filter_map(|pair| pair.mirror)
-            .collect();
-        let mirror_names: Vec<&str> = mirrors.iter().map(|topic| topic.name.as_str()).collect();
-        let mut source_configs = configs(self.inquiry.source, &sources)
-            .await
-            .map_err(GatherError::Source)?;
-        let mut mirror_configs = configs(self.inquiry.destination, &mirror_names)
-            .await
-            .map_err(GatherError::Destination)?;
-        let records = records(self.inquiry.destination, &unknown).await;
-        let mut destination = if open().next().is_some() {
-            self.destination_facts().await?
-        } else {
-            Destination::default()
-        };
-        self.tell_unread("source", &sources, &source_configs);
-        self.tell_unread("destination", &mirror_names, &mirror_configs);
+        let mut answers = self.ask(&pairs).await?;
         let mut selected = Vec::new();
         for pair in pairs {
             if let Some(mirror) = pair.mirror {
-                let topic = DestinationTopic {
-                    id: mirror.id,
-                    partitions: count(mirror.partitions.len()),
-                    replication_factor: replication_factor(mirror),
-                    // What could not be asked counts as somebody's records.
-                    has_records: !pair.is_fixed
-                        && records.get(&mirror.name).copied().unwrap_or(true),
-                    configs: mirror_configs.remove(&mirror.name).unwrap_or_default(),
-                };
-                destination.topics.insert(mirror.name.clone(), topic);
+                let topic = answers.existing(mirror, pair.is_fixed);
+                answers
+                    .destination
+                    .topics
+                    .insert(mirror.name.clone(), topic);
             }
             let topic = SourceTopic {
                 name: pair.source.name.clone(),
                 id: pair.source.id,
                 partitions: count(pair.source.partitions.len()),
                 replication_factor: replication_factor(pair.source),
-                configs: source_configs.remove(&pair.source.name).unwrap_or_default(),
+                configs: answers
+                    .source_configs
+                    .remove(&pair.source.name)
+                    .unwrap_or_default(),
             };
             let Named {
                 reason,
@@ -216,7 +216,7 @@ impl<'a> Search<'a> {
                 refusal,
             });
         }
-        let fixed = self.inquiry.fixed.to_vec();
+        let (destination, fixed) = (answers.destination, self.inquiry.fixed.to_vec());
         Ok(Facts {
             spec: self.inquiry.spec.clone(),
             selected,
@@ -225,13 +225,38 @@ impl<'a> Search<'a> {
         })
     }
 
+    async fn ask(&mut self, pairs: &[Pair<'a>]) -> Result<Answers, GatherError> {
+        let open = || pairs.iter().filter(|pair| !pair.is_settled);
+        let sources: Vec<&str> = open().map(|pair| pair.source.name.as_str()).collect();
+        let mirrors: Vec<&str> = open()
+            .filter_map(|pair| Some(pair.mirror?.name.as_str()))
+            .collect();
+        let unknown: Vec<&TopicMetadata> = open()
+            .filter(|pair| !pair.is_fixed)
+            .filter_map(|pair| pair.mirror)
+            .collect();
+        if sources.is_empty() {
+            return Ok(Answers::default());
+        }
+        let (source, destination) = (self.inquiry.source, self.inquiry.destination);
+        let answers = Answers {
+            source_configs: configs(source, &sources)
+                .await
+                .map_err(GatherError::Source)?,
+            mirror_configs: configs(destination, &mirrors)
+                .await
+                .map_err(GatherError::Destination)?,
+            records: records(destination, &unknown).await,
+            destination: self.destination_facts().await?,
+        };
+        self.tell_unread("source", &sources, &answers.source_configs);
+        self.tell_unread("destination", &mirrors, &answers.mirror_configs);
+        Ok(answers)
+    }
+
     fn pair(&self, named: Named) -> Option<Pair<'a>> {
         let source = self.source.topic(&named.topic)?;
-        let fixed = self
-            .inquiry
-            .fixed
-            .iter()
-            .find(|fixed| fixed.is_of(&source.name, source.id));
+        let fixed = self.fixed.of(&source.name, source.id);
         let mirror_name = fixed.map_or(&named.mirror_topic, |fixed| &fixed.mirror_topic);
         let mirror = self.destination.topic(mirror_name);
         let stands =
@@ -308,74 +333,4 @@ fn replication_factor(topic: &TopicMetadata) -> i16 {
         .first()
         .map_or(0, |partition| partition.replicas.len());
     i16::try_from(replicas).unwrap_or(i16::MAX)
-}
-
-/// Reads the settings of topics; those that may not be read are absent from the answer.
-async fn configs(
-    client: &Client,
-    topics: &[&str],
-) -> Result<BTreeMap<String, TopicConfigs>, Error> {
-    let mut requests = Vec::new();
-    for names in topics.chunks(TOPICS_AT_ONCE) {
-        let resources: Vec<ConfigResource> = names
-            .iter()
-            .map(|name| ConfigResource::Topic((*name).to_owned()))
-            .collect();
-        requests.push(async move { client.describe_configs(&resources).await });
-    }
-    let answers: Vec<_> = stream::iter(requests)
-        .buffered(REQUESTS_AT_ONCE)
-        .try_collect()
-        .await?;
-    let mut read = BTreeMap::new();
-    for (resource, entries) in answers.into_iter().flatten() {
-        if let (ConfigResource::Topic(name), Ok(entries)) = (resource, entries) {
-            read.insert(name, entries.into_iter().filter_map(config).collect());
-        }
-    }
-    Ok(read)
-}
-
-fn config(entry: ConfigEntry) -> Option<(String, ConfigValue)> {
-    let overridden = entry.is_override();
-    Some((
-        entry.name,
-        ConfigValue {
-            value: entry.value?,
-            overridden,
-        },
-    ))
-}
-
-/// Returns for each topic whether it holds records; topics that cannot be asked are absent.
-async fn records(client: &Client, topics: &[&TopicMetadata]) -> BTreeMap<String, bool> {
-    let starts = client
-        .list_offsets(partitions(topics), At::Earliest, Isolation::Uncommitted)
-        .await;
-    let mut ends = client
-        .list_offsets(partitions(topics), At::Latest, Isolation::Uncommitted)
-        .await;
-    let mut records = BTreeMap::new();
-    for (at, start) in starts {
-        let end = ends
-            .remove(&at)
-            .and_then(Result::ok)
-            .and_then(|end| end.offset);
-        let start = start.ok().and_then(|start| start.offset);
-        let holds = start.is_none() || end != start;
-        *records.entry(at.topic).or_insert(false) |= holds;
-    }
-    records
-}
-
-/// Returns every partition of these topics.
-pub(super) fn partitions(topics: &[&TopicMetadata]) -> Vec<TopicPartition> {
-    let of = |topic: &TopicMetadata| -> Vec<TopicPartition> {
-        topic
-            .partitions
-            .iter()
-            .map(|p| TopicPartition::new(&topic.name, p.index))
-            .collect()
-    };
-    topics.iter().flat_map(|topic| of(topic)).collect()
 }

@@ -6,9 +6,9 @@ use model::{cluster::ClusterSpec, problem::Problem};
 use super::{GatherError, PlanRequest};
 
 /// One cluster did not answer.
-pub(super) fn unreachable(cluster: &ClusterSpec, error: &Error) -> Problem {
+pub(super) fn unreachable(cluster: &ClusterSpec, error: &Error) -> Box<Problem> {
     let name = &cluster.name;
-    Problem {
+    Box::new(Problem {
         code: error.code().to_owned(),
         status: 503,
         title: format!("Cluster `{name}` does not answer, so there is no plan."),
@@ -19,13 +19,13 @@ pub(super) fn unreachable(cluster: &ClusterSpec, error: &Error) -> Problem {
             "Test the connection of cluster `{name}`, then plan again."
         )),
         ..Problem::default()
-    }
+    })
 }
 
 /// Both answer, but not in time.
-pub(super) fn too_slow(request: &PlanRequest) -> Problem {
+pub(super) fn too_slow(request: &PlanRequest) -> Box<Problem> {
     let (source, destination) = (&request.source.name, &request.destination.name);
-    Problem {
+    Box::new(Problem {
         code: "plan.timeout".to_owned(),
         status: 503,
         title: "The plan took too long.".to_owned(),
@@ -37,14 +37,14 @@ pub(super) fn too_slow(request: &PlanRequest) -> Problem {
             "Plan again; if it stays so, test the connection of both clusters.".to_owned(),
         ),
         ..Problem::default()
-    }
+    })
 }
 
-pub(super) fn not_gathered(request: &PlanRequest, error: GatherError) -> Problem {
+pub(super) fn not_gathered(request: &PlanRequest, error: GatherError) -> Box<Problem> {
     match error {
         GatherError::Source(error) => unreachable(&request.source, &error),
         GatherError::Destination(error) => unreachable(&request.destination, &error),
-        GatherError::Fields(fields) => Problem {
+        GatherError::Fields(fields) => Box::new(Problem {
             code: "link.invalid".to_owned(),
             status: 422,
             title: "The link's topics or names are not valid.".to_owned(),
@@ -52,6 +52,6 @@ pub(super) fn not_gathered(request: &PlanRequest, error: GatherError) -> Problem
             next_step: Some("Correct the fields named here.".to_owned()),
             fields,
             ..Problem::default()
-        },
+        }),
     }
 }

@@ -8,27 +8,27 @@ use model::plan::{TopicAction, TopicPlan};
 use super::{
     configs::{judge_existing, mirror_configs},
     durability::{self, Side},
-    facts::{DestinationTopic, Facts, FixedMirror, Refusal, Selected},
+    facts::{DestinationTopic, Facts, FixedIndex, FixedMirror, Refusal, Selected},
     replicas,
 };
 
 /// Returns what would be done about each selected topic, in the order of their names.
 pub fn plan_topics(facts: &Facts) -> Vec<TopicPlan> {
+    let index = FixedIndex::new(&facts.fixed);
     let mut plans: Vec<TopicPlan> = facts
         .selected
         .iter()
-        .map(|selected| plan_topic(selected, facts))
+        .map(|selected| plan_topic(selected, facts, &index))
         .collect();
     plans.sort_by(|a, b| a.topic.cmp(&b.topic));
     plans
 }
 
-fn plan_topic(selected: &Selected, facts: &Facts) -> TopicPlan {
-    let (name, id) = (&selected.topic.name, selected.topic.id);
-    let fixed = facts.fixed.iter().find(|mirror| mirror.is_of(name, id));
+fn plan_topic(selected: &Selected, facts: &Facts, index: &FixedIndex<'_>) -> TopicPlan {
+    let fixed = index.of(&selected.topic.name, selected.topic.id);
     let mirror_topic = fixed.map_or(&selected.mirror_topic, |mirror| &mirror.mirror_topic);
     let mut warnings = Vec::new();
-    let action = decide(selected, facts, fixed, &mut warnings).unwrap_or_else(|refusal| {
+    let action = decide(selected, facts, index, &mut warnings).unwrap_or_else(|refusal| {
         TopicAction::Refuse {
             code: refusal.code,
             message: refusal.message,
@@ -48,9 +48,10 @@ fn plan_topic(selected: &Selected, facts: &Facts) -> TopicPlan {
 fn decide(
     selected: &Selected,
     facts: &Facts,
-    fixed: Option<&FixedMirror>,
+    index: &FixedIndex<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<TopicAction, Refusal> {
+    let fixed = index.of(&selected.topic.name, selected.topic.id);
     match (&selected.refusal, fixed) {
         (Some(refusal), None) => return Err(refusal.clone()),
         // What stands is not taken away by a newcomer; the newcomer is refused.
@@ -59,6 +60,7 @@ fn decide(
     }
     match fixed {
         Some(mirror) => keep(selected, mirror, facts, warnings),
+        None if index.named(&selected.topic.name).is_some() => Err(recreated(&selected.topic.name)),
         None => take_up(selected, facts, warnings),
     }
 }
@@ -97,21 +99,21 @@ fn keep(
     }
 }
 
+fn recreated(topic: &str) -> Refusal {
+    Refusal::new(
+        "source.topic_recreated",
+        format!(
+            "`{topic}` was deleted and made again at the source: choose to append to its mirror, or stop."
+        ),
+    )
+}
+
 /// The link meets this topic for the first time.
 fn take_up(
     selected: &Selected,
     facts: &Facts,
     warnings: &mut Vec<String>,
 ) -> Result<TopicAction, Refusal> {
-    let name = &selected.topic.name;
-    if facts.fixed.iter().any(|mirror| mirror.topic == *name) {
-        return Err(Refusal::new(
-            "source.topic_recreated",
-            format!(
-                "`{name}` was deleted and made again at the source: choose to append to its mirror, or stop."
-            ),
-        ));
-    }
     let mirror = &selected.mirror_topic;
     let Some(existing) = facts.destination.topics.get(mirror) else {
         if facts.spec.create {
