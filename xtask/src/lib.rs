@@ -11,6 +11,7 @@ pub mod causeway;
 pub mod client;
 pub mod cluster;
 pub mod demo;
+pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod referee;

@@ -5,10 +5,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
-    os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -22,7 +19,7 @@ use model::{
     link::LinkSpec,
 };
 use serde_json::json;
-use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
+use xtask::postgres::Postgres;
 
 use crate::{By, DatabaseUrl, Key, Store};
 
@@ -83,17 +80,10 @@ impl Db {
 
     pub(crate) async fn postgres() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let server = Server::shared();
+        static SERVER: OnceLock<Postgres> = OnceLock::new();
+        let server = SERVER.get_or_init(|| Postgres::start().unwrap());
         let name = format!("t{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        sqlx::any::install_default_drivers();
-        let mut connection = AnyConnection::connect(&server.url("postgres"))
-            .await
-            .unwrap();
-        connection
-            .execute(AssertSqlSafe(format!("CREATE DATABASE {name}")))
-            .await
-            .unwrap();
-        connection.close().await.unwrap();
+        server.create_database(&name).unwrap();
         Self {
             url: DatabaseUrl::Postgres(server.url(&name)),
             _folder: None,
@@ -160,105 +150,4 @@ pub(crate) fn link_spec(name: &str) -> LinkSpec {
     let topics = json!({ "include": [{ "kind": "prefix", "pattern": "orders" }] });
     let spec = json!({ "name": name, "source": "east", "destination": "west", "topics": topics });
     serde_json::from_value(spec).unwrap()
-}
-
-/// The private Postgres.
-struct Server {
-    folder: PathBuf,
-    /// Holds the guard's pipe open for as long as the process lives.
-    _guard: Child,
-}
-
-/// `$1` folder, `$2` folder of the server's programs. Stops its own child by its id once the pipe is closed.
-const GUARD: &str = r#"
-"$2/initdb" -D "$1/data" -U causeway -A trust -E UTF8 --no-sync >"$1/log" 2>&1 || { echo failed; exit 1; }
-"$2/postgres" -D "$1/data" -k "$1" -c listen_addresses= -c fsync=off -c max_connections=200 >>"$1/log" 2>&1 &
-server=$!
-until [ "$(sed -n 8p "$1/data/postmaster.pid" 2>/dev/null | tr -d ' ')" = ready ]; do
-  kill -0 $server 2>/dev/null || { echo failed; exit 1; }
-  sleep 0.05
-done
-echo ready
-cat >/dev/null
-kill -INT $server; wait $server
-rm -rf "$1"
-"#;
-
-impl Server {
-    fn shared() -> &'static Self {
-        static SERVER: OnceLock<Server> = OnceLock::new();
-        SERVER.get_or_init(Self::start)
-    }
-
-    fn url(&self, database: &str) -> String {
-        format!(
-            "postgres://causeway@localhost/{database}?host={}",
-            self.folder.display()
-        )
-    }
-
-    fn start() -> Self {
-        let programs = programs().expect(
-            "these tests need Postgres' server programs: `apt-get install --no-install-recommends postgresql`",
-        );
-        let folder = std::env::temp_dir().join(format!("causeway-pg-{}", uuid::Uuid::new_v4()));
-        fs::create_dir(&folder).unwrap();
-        let mut command = as_postgres(&folder);
-        command
-            .args(["sh", "-c", GUARD, "guard"])
-            .arg(&folder)
-            .arg(programs);
-        // Its own process group: an interrupt at the terminal must not reach the guard before it has cleaned up.
-        command
-            .current_dir("/")
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        let mut guard = command.spawn().unwrap();
-        let mut answer = String::new();
-        BufReader::new(guard.stdout.take().unwrap())
-            .read_line(&mut answer)
-            .unwrap();
-        let log = || fs::read_to_string(folder.join("log")).unwrap_or_default();
-        assert_eq!(answer.trim(), "ready", "Postgres did not start: {}", log());
-        Self {
-            folder,
-            _guard: guard,
-        }
-    }
-}
-
-/// Returns the folder of the newest installed server's programs.
-fn programs() -> Option<PathBuf> {
-    let version = |path: &PathBuf| {
-        let name = path
-            .parent()
-            .and_then(Path::file_name)
-            .and_then(|name| name.to_str());
-        name.and_then(|name| name.parse::<u32>().ok())
-    };
-    let installed = fs::read_dir("/usr/lib/postgresql").ok()?;
-    let folders = installed
-        .filter_map(Result::ok)
-        .map(|entry| entry.path().join("bin"));
-    folders
-        .filter(|path| path.join("initdb").exists())
-        .max_by_key(version)
-}
-
-/// Returns a command that runs its arguments as a user that Postgres accepts: it refuses root.
-fn as_postgres(folder: &Path) -> Command {
-    let id = |arguments: &[&str]| {
-        let output = Command::new("id").args(arguments).output().unwrap();
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    };
-    if id(&["-u"]) != "0" {
-        return Command::new("env");
-    }
-    let (user, group) = (id(&["-u", "postgres"]), id(&["-g", "postgres"]));
-    let numbers = (user.parse().unwrap(), group.parse().unwrap());
-    std::os::unix::fs::chown(folder, Some(numbers.0), Some(numbers.1)).unwrap();
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", &user, "--regid", &group, "--clear-groups"]);
-    command
 }
