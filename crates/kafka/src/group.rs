@@ -51,7 +51,7 @@ pub enum GroupEvent {
 /// The permission to give revoked partitions away; dropping it gives it.
 #[derive(Debug)]
 pub struct RevokeAck {
-    _held: std::sync::mpsc::Sender<()>,
+    _held: std::sync::mpsc::SyncSender<()>,
 }
 
 impl RevokeAck {
@@ -225,7 +225,7 @@ impl ConsumerContext for Callbacks {
             return;
         }
         // Nothing is ever sent: the channel closes when the answer, or the event with it, is dropped.
-        let (held, drained) = std::sync::mpsc::channel::<()>();
+        let (held, drained) = std::sync::mpsc::sync_channel::<()>(0);
         let event = GroupEvent::Revoked(slots, RevokeAck { _held: held });
         if self.events.blocking_send(event).is_ok() {
             let _ = drained.recv_timeout(DRAIN);

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use crate::client::{Broker, ClusterMetadata, Topics};
-use crate::connection::{Connection, Settings, Stream, dial, resolve, secure};
+use crate::connection::{Connection, Settings, dial, resolve, secure};
 use crate::error::AuthFailure;
 use crate::{Address, Error, Timeouts, sasl};
 
@@ -83,13 +83,9 @@ impl Climb {
             Settings::from_spec(spec, client_id).map(|settings| settings.with_timeouts(limits));
         let found = self.resolve(&spec.bootstrap).await?;
         let dialled = self
-            .rung(
-                RungKind::Tcp,
-                found,
-                async |address: &Address, at: Vec<SocketAddr>| {
-                    dial(address, &at, limits.connect).await
-                },
-            )
+            .rung(RungKind::Tcp, found, |address, at| async move {
+                dial(&address, &at, limits.connect).await
+            })
             .await?;
         let settings = match settings {
             Ok(settings) => settings,
@@ -103,13 +99,13 @@ impl Climb {
             }
         };
         let secured = self
-            .rung(RungKind::Tls, dialled, async |address: &Address, at| {
-                greet(address, at, &settings).await
+            .rung(RungKind::Tls, dialled, |address, at| {
+                greet(address, at, settings.clone())
             })
             .await?;
         let signed_in = self
-            .rung(RungKind::Sasl, secured, async |_: &Address, at| {
-                sign_in(at, &settings).await
+            .rung(RungKind::Sasl, secured, |_, at| {
+                sign_in(at, settings.clone())
             })
             .await?;
         let cluster = self.metadata(signed_in).await?;
@@ -143,9 +139,10 @@ impl Climb {
             }
         }
         let (found, unknown) = self
-            .each(entries, async |address: &Address, ()| {
-                resolve(address).await
-            })
+            .each(
+                entries,
+                |address, ()| async move { resolve(&address).await },
+            )
             .await;
         fallen.extend(unknown);
         self.push(RungKind::Dns, began, found.len(), fallen);
@@ -155,9 +152,7 @@ impl Climb {
     /// Asks through every entry, so that entries of different clusters are noticed.
     async fn metadata(&mut self, entries: Vec<Entry<Connection>>) -> Option<ClusterMetadata> {
         let began = Instant::now();
-        let (told, mut fallen) = self
-            .each(entries, async |_: &Address, at| describe(&at).await)
-            .await;
+        let (told, mut fallen) = self.each(entries, |_, at| describe(at)).await;
         let mut told = told.into_iter();
         let first = told.next();
         if let Some(first) = &first {
@@ -203,11 +198,7 @@ impl Climb {
                 }),
             }
         }
-        let reach = async |address: &Address, id: i32| {
-            let connection = Connection::open(address, settings).await?;
-            connection.close().await;
-            Ok(id)
-        };
+        let reach = |address, id| reach(address, id, settings.clone());
         let (reached, unreachable) = self.each(entries, reach).await;
         fallen.extend(unreachable);
         let reached: Vec<i32> = reached.into_iter().map(|entry| entry.at).collect();
@@ -223,10 +214,10 @@ impl Climb {
         &mut self,
         kind: RungKind,
         entries: Vec<Entry<T>>,
-        step: F,
+        step: impl Fn(Address, T) -> F,
     ) -> Option<Vec<Entry<U>>>
     where
-        F: AsyncFn(&Address, T) -> Result<U, Error>,
+        F: Future<Output = Result<U, Error>>,
     {
         let began = Instant::now();
         let (up, fallen) = self.each(entries, step).await;
@@ -235,17 +226,19 @@ impl Climb {
     }
 
     /// Takes one step with every entry at the same time.
-    async fn each<T, U, F>(&self, entries: Vec<Entry<T>>, step: F) -> (Vec<Entry<U>>, Vec<Fallen>)
+    async fn each<T, U, F>(
+        &self,
+        entries: Vec<Entry<T>>,
+        step: impl Fn(Address, T) -> F,
+    ) -> (Vec<Entry<U>>, Vec<Fallen>)
     where
-        F: AsyncFn(&Address, T) -> Result<U, Error>,
+        F: Future<Output = Result<U, Error>>,
     {
         let deadline = self.deadline.min(Instant::now() + RUNG);
-        let steps = entries
-            .into_iter()
-            .map(async |Entry { label, address, at }| {
-                let result = in_time(deadline, &address, step(&address, at)).await;
-                (label, address, result)
-            });
+        let steps = entries.into_iter().map(|Entry { label, address, at }| {
+            let step = in_time(deadline, address.clone(), step(address.clone(), at));
+            async move { (label, address, step.await) }
+        });
         let (mut up, mut fallen) = (Vec::new(), Vec::new());
         for (label, address, result) in join_all(steps).await {
             match result {
@@ -289,31 +282,33 @@ impl Climb {
 
 async fn in_time<T>(
     deadline: Instant,
-    address: &Address,
+    address: Address,
     step: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
     let overdue = |_| Error::Timeout {
-        address: address.clone(),
+        address,
         what: "the connection test",
         after: RUNG,
     };
     timeout_at(deadline, step).await.map_err(overdue)?
 }
 
-async fn greet(
-    address: &Address,
-    tcp: TcpStream,
-    settings: &Settings,
-) -> Result<Connection, Error> {
-    let stream: Stream = secure(tcp, address, settings).await?;
-    let connection = Connection::start(stream, address, settings);
-    connection.greet(settings).await?;
+async fn greet(address: Address, tcp: TcpStream, settings: Settings) -> Result<Connection, Error> {
+    let stream = secure(tcp, &address, &settings).await?;
+    let connection = Connection::start(stream, &address, &settings);
+    connection.greet(&settings).await?;
     Ok(connection)
 }
 
-async fn sign_in(connection: Connection, settings: &Settings) -> Result<Connection, Error> {
+async fn reach(address: Address, id: i32, settings: Settings) -> Result<i32, Error> {
+    let connection = Connection::open(&address, &settings).await?;
+    connection.close().await;
+    Ok(id)
+}
+
+async fn sign_in(connection: Connection, settings: Settings) -> Result<Connection, Error> {
     if settings.sasl.is_some() {
-        sasl::sign_in(&connection, settings).await?;
+        sasl::sign_in(&connection, &settings).await?;
     } else if let Some(offered) = sasl::offered(&connection).await? {
         let address = connection.address().clone();
         return Err(Error::Auth {
@@ -324,7 +319,7 @@ async fn sign_in(connection: Connection, settings: &Settings) -> Result<Connecti
     Ok(connection)
 }
 
-async fn describe(connection: &Connection) -> Result<ClusterMetadata, Error> {
+async fn describe(connection: Connection) -> Result<ClusterMetadata, Error> {
     let answer = connection.call(&Topics::None.request(), 4..=13).await?;
     Ok(ClusterMetadata::from(answer))
 }

@@ -88,7 +88,7 @@ fn read_offer(mut body: Bytes) -> Option<Offer> {
         let name = (body.remaining() >= len).then(|| body.split_to(len))?;
         let plausible =
             |c: &u8| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, b'-' | b'_');
-        if (1..=20).contains(&len) && name.iter().all(|c| plausible(c)) {
+        if (1..=20).contains(&len) && name.iter().all(plausible) {
             mechanisms.push(String::from_utf8_lossy(&name).into_owned());
         }
     }

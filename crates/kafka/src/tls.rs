@@ -122,16 +122,19 @@ pub(crate) async fn connect(
         })
 }
 
-/// Says whether the other side answers a TLS greeting at all, whatever it then thinks of us.
+/// Says whether the other side answers a TLS greeting at all. No authority is trusted, so the handshake itself fails.
 pub(crate) async fn answers(tcp: TcpStream, address: &Address) -> bool {
-    let Ok(config) = system_roots().and_then(|roots| config(roots, HostNames::Any)) else {
+    let provider = Arc::new(ring::default_provider());
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let Ok(builder) = builder else {
         return false;
     };
-    match connect(tcp, address, config).await {
-        Ok(_) => true,
-        Err(Error::Tls { reason, .. }) => reason != TlsFailure::BrokenOff,
-        Err(_) => false,
-    }
+    let config = builder
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    let refused = connect(tcp, address, Arc::new(config)).await;
+    matches!(refused, Err(Error::Tls { reason, .. }) if reason != TlsFailure::BrokenOff)
 }
 
 enum Handshake {

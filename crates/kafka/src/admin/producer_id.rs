@@ -24,6 +24,7 @@ impl Client {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
         // The time-out of transactions is checked even where there are none.
         let request = InitProducerIdRequest::default()
+            .with_transactional_id(None)
             .with_transaction_timeout_ms(60_000)
             .with_producer_id(WireProducerId(-1))
             .with_producer_epoch(-1);

@@ -67,7 +67,7 @@ pub enum Topics<'a> {
 }
 
 impl Topics<'_> {
-    pub(super) fn request(self) -> MetadataRequest {
+    pub(crate) fn request(self) -> MetadataRequest {
         let named = |name: &String| {
             MetadataRequestTopic::default().with_name(Some(super::topic_name(name)))
         };

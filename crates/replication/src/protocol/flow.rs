@@ -185,6 +185,8 @@ pub struct Flow<B> {
     guard_ms: i64,
     quiet_at_ms: i64,
     waited_for_quiet: bool,
+    /// Quiet came before anything had to wait for it.
+    quiet: bool,
     /// Nothing was acknowledged yet since the take-over.
     first: bool,
     must_store: bool,
@@ -213,6 +215,7 @@ impl<B> Flow<B> {
             guard_ms,
             quiet_at_ms,
             waited_for_quiet: false,
+            quiet: false,
             first: true,
             must_store: resumed.must_store,
             stored_leader_epoch: position.source_leader_epoch,
@@ -257,12 +260,16 @@ impl<B> Flow<B> {
         self.pass_gaps();
     }
 
-    /// Moves the position over gaps, now or with the acknowledgement of what is before them.
+    /// Moves the position over gaps, now or with the acknowledgement of what is before them. Not over a hole before quiet:
+    /// a late request may hold the record that was there, and would be counted from behind the hole.
     fn pass_gaps(&mut self) {
         while !self.must_store && !self.halted {
-            let Some(&(Item::Gap { to, leader_epoch }, _)) = self.pending.front() else {
+            let Some(&(Item::Gap { to, leader_epoch }, explained)) = self.pending.front() else {
                 return;
             };
+            if !explained && !self.quiet {
+                return;
+            }
             match self.in_flight.back_mut() {
                 Some(sent) if leader_epoch == self.position.source_leader_epoch => {
                     sent.source_to = to;
@@ -287,13 +294,10 @@ impl<B> Flow<B> {
             self.adopt_epoch();
             return Next::StoreFirst;
         }
+        self.quiet |= now.monotonic_ms >= self.quiet_at_ms && !self.waited_for_quiet;
         self.pass_gaps();
         let Some((Item::Batch(batch), explained)) = self.pending.front() else {
-            return if self.pending.is_empty() {
-                Next::Idle
-            } else {
-                Next::Blocked(Blocked::InFlight)
-            };
+            return self.before_gap(now);
         };
         if batch.leader_epoch != self.stored_leader_epoch {
             if !self.in_flight.is_empty() {
@@ -308,11 +312,28 @@ impl<B> Flow<B> {
             return Next::Blocked(blocked);
         }
         if self.waited_for_quiet {
-            // What arrived while we waited is not known.
-            self.halted = true;
-            return Next::TakeOver;
+            return self.take_over();
         }
         self.send(now.monotonic_ms)
+    }
+
+    /// Nothing waits, or a gap that cannot be passed yet.
+    fn before_gap(&mut self, now: Now) -> Next<B> {
+        match self.pending.front() {
+            None => Next::Idle,
+            Some((_, false)) if now.monotonic_ms < self.quiet_at_ms => {
+                self.waited_for_quiet = true;
+                Next::Blocked(Blocked::Quiet(self.quiet_at_ms))
+            }
+            Some(_) if self.waited_for_quiet => self.take_over(),
+            Some(_) => Next::Blocked(Blocked::InFlight),
+        }
+    }
+
+    /// What arrived while we waited for quiet is not known.
+    fn take_over(&mut self) -> Next<B> {
+        self.halted = true;
+        Next::TakeOver
     }
 
     /// Takes over the leader epoch of the first batch that waits, to be stored before it is sent.
