@@ -299,7 +299,8 @@ impl<B> Flow<B> {
         let Some((Item::Batch(batch), explained)) = self.pending.front() else {
             return self.before_gap(now);
         };
-        if batch.leader_epoch != self.stored_leader_epoch {
+        let epoch = batch.leader_epoch;
+        if epoch != self.stored_leader_epoch || epoch != self.position.source_leader_epoch {
             if !self.in_flight.is_empty() {
                 return Next::Blocked(Blocked::InFlight);
             }

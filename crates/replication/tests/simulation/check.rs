@@ -112,13 +112,15 @@ fn order(
         .map_or(0, |r| r.0);
     for (offset, rec) in history {
         if rec.id == 0 {
-            // What nothing of ours followed is not noticed yet; in a log that was cut, others may have filled the cut.
+            // What nothing of ours followed is not noticed yet, what was deleted leaves no trace, and in a log that was cut
+            // others may have filled the cut.
+            let start = world.mirror[partition].log_start;
             let cut = found
                 .iter()
                 .any(|f| f.kind == FindingKind::DestinationChanged);
             let said = [FindingKind::ForeignWrite, FindingKind::Duplicate];
             let said = said.iter().any(|kind| says(found, *kind, rec, &[*offset]));
-            if !cut && *offset < last_of_ours && !said {
+            if !cut && (start..last_of_ours).contains(offset) && !said {
                 return Err(format!(
                     "foreign write at p{partition} {offset} without a finding"
                 ));

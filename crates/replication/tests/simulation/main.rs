@@ -25,6 +25,8 @@ use schedule::Schedule;
 pub enum Kind {
     /// Crashes, stalls, lost requests, clean leader changes, edits: no finding at all.
     Healthy,
+    /// As `Healthy`, with history only, long stalls, and workers that claim at the same moment.
+    Contended,
     /// The source is compacted too: still no finding.
     Compacting,
     /// Records are lost on either side: exact findings.
@@ -102,7 +104,12 @@ fn caught(kind: Kind, mutation: Mutation) {
 
 #[test]
 fn healthy_schedules_lose_and_repeat_nothing_and_find_nothing() {
-    run_all(Kind::Healthy, 50);
+    run_all(Kind::Healthy, 40);
+}
+
+#[test]
+fn contended_slots_lose_and_repeat_nothing_and_find_nothing() {
+    run_all(Kind::Contended, 20);
 }
 
 #[test]
@@ -112,12 +119,12 @@ fn compaction_at_the_source_loses_and_repeats_nothing() {
 
 #[test]
 fn destruction_is_found_exactly() {
-    run_all(Kind::Destructive, 30);
+    run_all(Kind::Destructive, 20);
 }
 
 #[test]
 fn a_claim_that_is_not_read_back_is_noticed() {
-    caught(Kind::Healthy, Mutation::NoReadBack);
+    caught(Kind::Contended, Mutation::NoReadBack);
 }
 
 #[test]
@@ -132,7 +139,7 @@ fn not_waiting_for_late_requests_is_noticed() {
 
 #[test]
 fn sending_without_a_lease_is_noticed() {
-    caught(Kind::Healthy, Mutation::NoLease);
+    caught(Kind::Contended, Mutation::NoLease);
 }
 
 #[test]

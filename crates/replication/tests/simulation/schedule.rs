@@ -38,6 +38,8 @@ enum Event {
     Lag(usize, i64),
     CompactControl,
     CompactSource(usize),
+    /// Records are produced, all workers crash while they copy them, and compaction takes some of them.
+    Struck(usize),
     CompactMirror(usize),
     DeleteSource(usize),
     DeleteMirror(usize),
@@ -75,7 +77,11 @@ impl Schedule {
             policies: crate::check::policies(kind),
             healed: false,
             revision: 0,
-            old_percent: [5, 25, 80][usize::try_from(seed / 3 % 3).unwrap()],
+            old_percent: if kind == Kind::Contended {
+                90
+            } else {
+                [5, 25, 80][usize::try_from(seed / 3 % 3).unwrap()]
+            },
         };
         schedule.prepare(workers);
         schedule
@@ -87,7 +93,7 @@ impl Schedule {
             self.tasks.push(None);
             self.at(0, Event::Restart(id));
         }
-        let all_at_once = self.random(0..3) == 0;
+        let all_at_once = self.kind == Kind::Contended || self.random(0..3) == 0;
         for id in 0..workers {
             if id == 0 || all_at_once {
                 self.at(0, Event::Assign(id));
@@ -138,12 +144,20 @@ impl Schedule {
         let worker = usize::try_from(self.random(0..i64::try_from(workers).unwrap())).unwrap();
         let time = self.random(10..12_000);
         let special = self.random(0..10) < 4;
+        if special && self.kind == Kind::Contended {
+            return match self.random(0..3) {
+                0 => Event::Stall(worker, 15_000 + 2 * time),
+                1 => Event::Expire,
+                _ => Event::Assign(worker),
+            };
+        }
         if special && self.kind == Kind::Compacting {
             return match self.random(0..3) {
                 0 => Event::Network(Odds {
                     broken: 300,
                     ..Odds::default()
                 }),
+                1 => Event::Struck(partition),
                 _ => Event::CompactSource(partition),
             };
         }
@@ -270,6 +284,7 @@ impl Schedule {
                 self.world.lock().unwrap().places[id].revision = self.revision;
             }
             Event::Heal => self.heal(),
+            Event::Struck(partition) => self.strike(partition),
             other => self.disturb(other),
         }
     }
@@ -305,6 +320,18 @@ impl Schedule {
             let after = if self.random(0..2) == 0 { 0 } else { after };
             self.at(now + after, Event::Unassign(other));
         }
+    }
+
+    fn strike(&mut self, partition: usize) {
+        let now = self.world.lock().unwrap().now_ms;
+        for _ in 0..3 {
+            produce(&mut self.world.lock().unwrap(), partition, false);
+        }
+        for id in 0..self.tasks.len() {
+            let after = self.random(5..80);
+            self.at(now + after, Event::Crash(id));
+        }
+        self.at(now + 80, Event::CompactSource(partition));
     }
 
     fn heal(&mut self) {
