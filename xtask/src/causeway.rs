@@ -209,6 +209,19 @@ impl Causeway {
             .with_context(|| format!("POST {path}"))
     }
 
+    /// Changes a resource that stands at this revision.
+    ///
+    /// # Errors
+    /// Fails with the problem that the API names.
+    pub fn put(&self, path: &str, body: &Value, revision: i64) -> Result<Value> {
+        let request = agent()
+            .put(self.address(path))
+            .header("Authorization", self.bearer())
+            .header("If-Match", format!("\"{revision}\""));
+        let sent = request.send_json(body);
+        answer(sent.with_context(|| format!("PUT {path}"))?).with_context(|| format!("PUT {path}"))
+    }
+
     fn address(&self, path: &str) -> String {
         format!("{}/api/v1/{path}", self.url)
     }

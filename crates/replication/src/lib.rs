@@ -9,6 +9,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod crash;
 mod credit;
 pub mod ledger;
 mod link;

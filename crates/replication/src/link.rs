@@ -99,11 +99,9 @@ impl LinkHandle {
         self.status.borrow().clone()
     }
 
-    /// Hands a change over. The loop takes commands at once, so a full channel means that it ended.
-    pub(crate) fn change(&self, desired: DesiredLink) {
-        if self.commands.try_send(Command::Change(Box::new(desired))).is_err() {
-            warn!("a link did not take its change; it follows with the next revision");
-        }
+    /// Hands a change over; returns whether the link took it.
+    pub(crate) fn change(&self, desired: DesiredLink) -> bool {
+        self.commands.try_send(Command::Change(Box::new(desired))).is_ok()
     }
 
     /// Drains, stores positions, releases slots, ends the task.

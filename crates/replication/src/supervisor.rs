@@ -174,10 +174,9 @@ impl Work {
             match self.links.get_mut(&id) {
                 Some(running) if running.desired.revision == link.revision
                     && running.desired.decisions == link.decisions => {}
-                Some(running) => {
-                    running.desired = link.clone();
-                    running.handle.change(link);
-                }
+                Some(running) if running.handle.change(link.clone()) => running.desired = link,
+                // It is told again with the next look at the ledger.
+                Some(_) => self.revision = None,
                 None => self.start_link(link, &desired.installation),
             }
         }

@@ -12,6 +12,7 @@ use kafka::{
 };
 
 use super::{Wire, port};
+use crate::crash::crash_point;
 use crate::protocol::ports::{AppendError, Clock, ControlBatch, ControlEntry, ControlLog, PortError};
 
 impl ControlLog for Wire {
@@ -55,6 +56,10 @@ impl ControlLog for Wire {
             client.leader(&self.control_topic, batch.slot as i32).await.map_err(unsent)?;
         let writer = self.destination.writer(leader.broker).await.map_err(unsent)?;
         let part = self.part(&batch)?;
+        let stores = batch.records.iter().any(|record| record.key.starts_with("position/"));
+        if stores {
+            crash_point("store-before-append");
+        }
         let asked = tokio::time::Instant::now();
         let pending = writer.send(&[part], None).map_err(unsent)?;
         let reply = pending.answer().await.map_err(indefinite)?;
@@ -62,6 +67,7 @@ impl ControlLog for Wire {
             return Err(AppendError::Indefinite("an empty answer".to_owned()));
         };
         if ack.error.is_ok() {
+            crash_point(if stores { "store-after-append" } else { "claim-before-read-back" });
             return Ok(ack.base_offset);
         }
         if ack.error.is_stale_metadata() {

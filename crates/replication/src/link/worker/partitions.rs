@@ -12,6 +12,7 @@ use tracing::{debug, info, warn};
 
 use super::Worker;
 use crate::{
+    crash::crash_point,
     link::{
         decode::LaneState,
         event::{Done, PartitionId},
@@ -396,6 +397,9 @@ impl Worker {
         };
         let slot_quiet_ms = self.slots.get(&partition.slot).map_or(0, |slot| slot.quiet_at_ms);
         let quiet_at_ms = partition.quiet_at_ms.max(slot_quiet_ms);
+        if resumed.must_store && resumed.position.epoch > 0 && resumed.position.epoch_records == 0 {
+            crash_point("epoch-stored-before-first-batch");
+        }
         partition.flow = Some(Flow::new(&resumed, quiet_at_ms, guard_ms));
         partition.generation += 1;
         partition.live_from = None;

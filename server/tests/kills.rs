@@ -1,0 +1,133 @@
+//! Killing workers under load (FAULTS F32, F33): nothing is lost, duplicated or reordered, and no finding appears.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod kills {
+    pub mod bench;
+    pub mod load;
+}
+
+use std::time::Duration;
+
+use kills::{
+    bench::{Bench, Worker},
+    load::Load,
+};
+use xtask::{cluster::ClusterOptions, process::Signal};
+
+/// Kills the process at random moments and starts it again at once.
+fn kill_ten_times(bench: &Bench, worker: &mut Worker) {
+    for round in 0..10 {
+        bench.pause(300, 2_500);
+        worker.kill();
+        println!("killed, round {round}");
+        worker.start_again();
+    }
+}
+
+#[test]
+#[ignore = "needs brokers: cargo xtask test"]
+fn ten_kills_under_load_lose_and_duplicate_nothing() {
+    let bench = Bench::start(ClusterOptions::new("east"), ClusterOptions::new("west"));
+    bench.topic("orders", 6, &[]);
+    bench.topic("clicks", 12, &[]);
+    let mut worker = bench.worker("one", &[]);
+    bench.link(&worker, &["orders", "clicks"]);
+    let load = Load::start(&bench.east.bootstrap(), &[("orders", "none"), ("clicks", "lz4")], 2_000);
+    kill_ten_times(&bench, &mut worker);
+    load.stop();
+    bench.assert_exact(&worker, &["orders", "clicks"]);
+    bench.assert_no_finding(&worker);
+    assert!(worker.terminate(), "SIGTERM ends the process within its time");
+}
+
+#[test]
+#[ignore = "needs brokers: cargo xtask test"]
+fn ten_kills_on_three_brokers_lose_and_duplicate_nothing() {
+    let bench = Bench::start(
+        ClusterOptions::new("east").brokers(3),
+        ClusterOptions::new("west").brokers(3),
+    );
+    bench.replicated_topic("orders", 6);
+    let mut worker = bench.worker("one", &[]);
+    bench.link(&worker, &["orders"]);
+    let load = Load::start(&bench.east.bootstrap(), &[("orders", "none")], 2_000);
+    kill_ten_times(&bench, &mut worker);
+    load.stop();
+    bench.assert_exact(&worker, &["orders"]);
+    bench.assert_no_finding(&worker);
+}
+
+/// The brokers forget producers by record time: last week's records are copied without their guard.
+#[test]
+#[ignore = "needs brokers: cargo xtask test"]
+fn history_is_copied_exactly_through_kills_and_refusals() {
+    let forgetful = ClusterOptions::new("west")
+        .property("producer.id.expiration.check.interval.ms", "1000");
+    let bench = Bench::start(ClusterOptions::new("east"), forgetful);
+    bench.topic("events-old", 2, &[("retention.ms", "-1")]);
+    Load::write_history(&bench.east.bootstrap(), "events-old", 60_000);
+    let mut worker = bench.worker("one", &[]);
+    bench.link(&worker, &["events-old"]);
+    let refusals = bench.refuse_now_and_then("events-old");
+    kill_ten_times(&bench, &mut worker);
+    refusals.stop();
+    bench.assert_exact(&worker, &["events-old"]);
+    bench.assert_no_finding(&worker);
+}
+
+#[test]
+#[ignore = "needs brokers: cargo xtask test"]
+fn a_worker_that_was_stopped_never_fights_the_one_that_took_over() {
+    let bench = Bench::start(ClusterOptions::new("east"), ClusterOptions::new("west"));
+    bench.topic("orders", 6, &[]);
+    let database = bench.shared_database();
+    let one = bench.worker("one", &database);
+    let two = bench.worker("two", &database);
+    bench.link(&one, &["orders"]);
+    bench.wait_for(Duration::from_secs(60), "both workers own slots", || {
+        one.slots_owned() > 0 && two.slots_owned() > 0 && one.slots_owned() + two.slots_owned() == 24
+    });
+    let load = Load::start(&bench.east.bootstrap(), &[("orders", "none")], 1_000);
+    for (stopped, other) in [(&one, &two), (&two, &one), (&one, &two)] {
+        stopped.signal(Signal::Stop);
+        bench.wait_for(Duration::from_secs(60), "the other owns every slot", || other.slots_owned() == 24);
+        bench.pause(500, 1_500);
+        stopped.signal(Signal::Cont);
+        bench.wait_for(Duration::from_secs(60), "the stopped one takes part again", || {
+            stopped.slots_owned() > 0 && stopped.slots_owned() + other.slots_owned() == 24
+        });
+    }
+    load.stop();
+    bench.assert_exact(&one, &["orders"]);
+    bench.assert_no_finding(&one);
+    bench.assert_no_finding(&two);
+}
+
+/// Crashes where the protocol is at its most delicate; settings change between crash and restart.
+#[test]
+#[ignore = "needs brokers: cargo xtask test"]
+fn crashes_at_delicate_points_lose_and_duplicate_nothing() {
+    let bench = Bench::start(ClusterOptions::new("east"), ClusterOptions::new("west"));
+    bench.topic("orders", 3, &[]);
+    let mut worker = bench.worker("one", &[]);
+    bench.link(&worker, &["orders"]);
+    let load = Load::start(&bench.east.bootstrap(), &[("orders", "none")], 500);
+    for point in ["claim-before-read-back", "epoch-stored-before-first-batch", "store-before-append", "store-after-append"] {
+        bench.pause(300, 1_000);
+        worker.kill();
+        worker.start_to_crash(point);
+        if point == "epoch-stored-before-first-batch" {
+            bench.change_isolation(&worker);
+        }
+        worker.wait_until_crashed(point);
+        worker.start_again();
+        if point == "store-after-append" {
+            bench.change_isolation(&worker);
+        }
+        bench.wait_for(Duration::from_secs(60), "the slots are owned again", || worker.slots_owned() == 24);
+    }
+    load.stop();
+    bench.assert_exact(&worker, &["orders"]);
+    bench.assert_no_finding(&worker);
+}

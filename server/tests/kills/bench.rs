@@ -1,0 +1,257 @@
+//! Two clusters, workers and the questions of these tests.
+
+use std::{
+    cell::RefCell,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use xtask::{
+    admin::Admin,
+    causeway::{Causeway, ServeOptions},
+    client::ReadIsolation,
+    cluster::{ClusterOptions, KafkaCluster},
+    postgres::Postgres,
+    process::Signal,
+    referee::{Expectation, Side, compare_topics},
+};
+
+const LINK: &str = "killed";
+/// How long a link may take to catch up at the end.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub struct Bench {
+    pub east: KafkaCluster,
+    pub west: KafkaCluster,
+    folder: PathBuf,
+    postgres: RefCell<Option<Postgres>>,
+    random: RefCell<u64>,
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+impl Bench {
+    pub fn start(east: ClusterOptions, west: ClusterOptions) -> Self {
+        let (east, west) = std::thread::scope(|scope| {
+            let east = scope.spawn(|| KafkaCluster::start(east).unwrap());
+            let west = scope.spawn(|| KafkaCluster::start(west).unwrap());
+            (east.join().unwrap(), west.join().unwrap())
+        });
+        let seed = std::time::UNIX_EPOCH.elapsed().map_or(1, |time| time.as_nanos() as u64) | 1;
+        println!("seed {seed}");
+        let folder = std::env::temp_dir().join(format!("causeway-kills-{}-{seed:x}", std::process::id()));
+        Self { east, west, folder, postgres: RefCell::new(None), random: RefCell::new(seed) }
+    }
+
+    /// Waits between two times in milliseconds: the random moment of a fault.
+    pub fn pause(&self, from: u64, to: u64) {
+        let mut state = self.random.borrow_mut();
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        std::thread::sleep(Duration::from_millis(from + *state % (to - from)));
+    }
+
+    pub fn topic(&self, name: &str, partitions: i32, configs: &[(&str, &str)]) {
+        Admin::new(&self.east.bootstrap()).unwrap().create_topic(name, partitions, configs).unwrap();
+    }
+
+    pub fn replicated_topic(&self, name: &str, partitions: i32) {
+        let admin = Admin::new(&self.east.bootstrap()).unwrap();
+        admin.create_topic_replicated(name, partitions, 3, &[("min.insync.replicas", "2")]).unwrap();
+    }
+
+    /// Settings that let two workers share one database.
+    pub fn shared_database(&self) -> Vec<(String, String)> {
+        let postgres = Postgres::start().unwrap();
+        postgres.create_database("causeway").unwrap();
+        let url = postgres.url("causeway");
+        *self.postgres.borrow_mut() = Some(postgres);
+        let key = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=";
+        vec![("CAUSEWAY_DATABASE".to_owned(), url), ("CAUSEWAY_KEY".to_owned(), key.to_owned())]
+    }
+
+    pub fn worker(&self, name: &str, environment: &[(String, String)]) -> Worker {
+        let options = ServeOptions {
+            binary: env!("CARGO_BIN_EXE_causeway").into(),
+            data_dir: self.folder.join(name),
+            port: None,
+            arguments: vec!["--worker".to_owned(), name.to_owned()],
+            environment: environment.to_vec(),
+        };
+        let causeway = Causeway::start(&options).unwrap();
+        Worker { options, causeway: Some(causeway) }
+    }
+
+    pub fn link(&self, worker: &Worker, topics: &[&str]) {
+        for (name, cluster) in [("east", &self.east), ("west", &self.west)] {
+            let bootstrap: Vec<String> = cluster.bootstrap().split(',').map(str::to_owned).collect();
+            worker.api().post("clusters", &json!({ "name": name, "bootstrap": bootstrap })).unwrap();
+        }
+        worker.api().post("links", &link_body(topics, "read_committed")).unwrap();
+        worker.api().post(&format!("links/{LINK}/start"), &Value::Null).unwrap();
+    }
+
+    /// Makes sequences mean something else: the other isolation level.
+    pub fn change_isolation(&self, worker: &Worker) {
+        let link = worker.api().get(&format!("links/{LINK}")).unwrap();
+        let mut spec = link["spec"].clone();
+        let before = spec["isolation"].as_str().unwrap_or_default();
+        spec["isolation"] = match before {
+            "read_committed" => json!("read_uncommitted"),
+            _ => json!("read_committed"),
+        };
+        let revision = link["revision"].as_i64().unwrap();
+        worker.api().put(&format!("links/{LINK}"), &spec, revision).unwrap();
+    }
+
+    pub fn wait_for(&self, patience: Duration, what: &str, mut condition: impl FnMut() -> bool) {
+        let deadline = Instant::now() + patience;
+        while !condition() {
+            assert!(Instant::now() < deadline, "waited {patience:?} for: {what}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Lets the destination refuse writes to a mirror for moments: fewer replicas than it asks for.
+    pub fn refuse_now_and_then(&self, mirror: &str) -> Refusals {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (ended, bootstrap, mirror) = (stop.clone(), self.west.bootstrap(), mirror.to_owned());
+        let task = std::thread::spawn(move || {
+            let admin = Admin::new(&bootstrap).unwrap();
+            let mut refused = 0;
+            while !ended.load(Ordering::Relaxed) {
+                // The mirror may not stand yet.
+                if admin.set_configs(&mirror, &[("min.insync.replicas", "2")]).is_ok() {
+                    refused += 1;
+                    std::thread::sleep(Duration::from_millis(150));
+                    admin.set_configs(&mirror, &[("min.insync.replicas", "1")]).unwrap();
+                }
+                std::thread::sleep(Duration::from_millis(700));
+            }
+            refused
+        });
+        Refusals { stop, task }
+    }
+
+    /// Waits until the mirrors hold as much as the sources, and compares every record.
+    pub fn assert_exact(&self, worker: &Worker, topics: &[&str]) {
+        let (east, west) = (self.east.bootstrap(), self.west.bootstrap());
+        self.wait_for(PATIENCE, "the link has caught up", || {
+            let status = worker.status();
+            status["lag_records"] == 0 && status["slots_owned"].as_u64() > Some(0) && ends_agree(&east, &west, topics)
+        });
+        for topic in topics {
+            let side = |bootstrap| Side { bootstrap, topic, isolation: ReadIsolation::Committed };
+            let report = compare_topics(side(&east), side(&west), &Expectation::default()).unwrap();
+            println!("{topic}: {report:?}");
+            assert!(report.expected > 0, "{topic} was written to");
+            assert!(report.is_exact(), "{topic}: {report:?}");
+        }
+    }
+
+    pub fn assert_no_finding(&self, worker: &Worker) {
+        let findings = worker.api().get(&format!("links/{LINK}/findings")).unwrap();
+        assert_eq!(findings["items"], json!([]), "a healthy link has no finding");
+        assert_eq!(worker.status()["findings"], json!([]), "a healthy link has no finding");
+    }
+}
+
+fn ends_agree(east: &str, west: &str, topics: &[&str]) -> bool {
+    let ends = |bootstrap: &str, topic: &str| {
+        let marks = Admin::new(bootstrap).unwrap().all_watermarks(topic).ok()?;
+        Some(marks.into_iter().map(|(_, end)| end).collect::<Vec<_>>())
+    };
+    topics.iter().all(|topic| ends(east, topic) == ends(west, topic))
+}
+
+fn link_body(topics: &[&str], isolation: &str) -> Value {
+    let include: Vec<Value> =
+        topics.iter().map(|topic| json!({ "kind": "exact", "pattern": topic })).collect();
+    json!({
+        "name": LINK, "source": "east", "destination": "west",
+        "topics": { "include": include }, "isolation": isolation,
+    })
+}
+
+/// Refusals in the background.
+pub struct Refusals {
+    stop: Arc<AtomicBool>,
+    task: JoinHandle<u32>,
+}
+
+impl Refusals {
+    pub fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        assert!(self.task.join().unwrap() > 0, "the destination never refused anything");
+    }
+}
+
+/// One process.
+pub struct Worker {
+    options: ServeOptions,
+    causeway: Option<Causeway>,
+}
+
+impl Worker {
+    pub fn api(&self) -> &Causeway {
+        self.causeway.as_ref().expect("the worker runs")
+    }
+
+    pub fn status(&self) -> Value {
+        self.api().get(&format!("links/{LINK}/status")).unwrap_or_default()
+    }
+
+    pub fn slots_owned(&self) -> u64 {
+        self.status()["slots_owned"].as_u64().unwrap_or(0)
+    }
+
+    pub fn kill(&mut self) {
+        if let Some(mut causeway) = self.causeway.take() {
+            causeway.kill();
+        }
+    }
+
+    pub fn start_again(&mut self) {
+        self.causeway = Some(Causeway::start(&self.options).unwrap());
+    }
+
+    /// Starts the process so that it ends itself where it comes to this point.
+    pub fn start_to_crash(&mut self, point: &str) {
+        let mut options = self.options.clone();
+        options.environment.push(("CAUSEWAY_CRASH_AT".to_owned(), point.to_owned()));
+        // It may have crashed before it answered.
+        self.causeway = Causeway::start(&options).ok();
+    }
+
+    pub fn wait_until_crashed(&mut self, point: &str) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while self.causeway.as_mut().is_some_and(Causeway::is_running) {
+            assert!(Instant::now() < deadline, "the process never came to `{point}`");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let log = std::fs::read_to_string(self.options.data_dir.join("causeway.log")).unwrap();
+        assert!(log.contains(&format!("crashing at `{point}`")), "it ended for another reason:\n{log}");
+        self.causeway = None;
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        self.api().signal(signal).unwrap();
+    }
+
+    pub fn terminate(&mut self) -> bool {
+        self.causeway.as_mut().is_none_or(Causeway::terminate)
+    }
+}
