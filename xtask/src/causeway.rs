@@ -232,7 +232,7 @@ impl Causeway {
 
     fn wait_until_it_answers(&mut self) -> Result<()> {
         let began = Instant::now();
-        let probe = format!("{}/healthz", self.url);
+        let probe = format!("{}/readyz", self.url);
         loop {
             if agent()
                 .get(&probe)
