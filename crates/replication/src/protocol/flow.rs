@@ -527,3 +527,6 @@ impl<B> Flow<B> {
         lost.map_or(self.quiet_at_ms, |lost| lost.max(self.quiet_at_ms))
     }
 }
+
+#[cfg(test)]
+mod tests;

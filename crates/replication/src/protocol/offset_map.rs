@@ -168,3 +168,70 @@ impl OffsetMap {
         self.dirty_from = Some(self.dirty_from.map_or(chunk, |first| first.min(chunk)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ANCHOR: Anchor = Anchor {
+        source_start: 0,
+        destination_end: 0,
+    };
+
+    /// Gaps and runs in turn, as source offsets of records at destination offsets 0, 1, …
+    fn build(parts: &[(i64, i64)]) -> (OffsetMap, Vec<i64>) {
+        let (mut map, mut sources, mut source) = (OffsetMap::default(), Vec::new(), 0);
+        for &(gap, length) in parts {
+            source += gap;
+            let destination_start = i64::try_from(sources.len()).unwrap();
+            map.push(Segment {
+                source_start: source,
+                destination_start,
+                length,
+            });
+            sources.extend(source..source + length);
+            source += length;
+        }
+        (map, sources)
+    }
+
+    proptest! {
+        #[test]
+        fn translation_is_exact_in_both_directions(
+            parts in prop::collection::vec((0..3_i64, 1..5_i64), 1..400), probe in any::<prop::sample::Index>()
+        ) {
+            let (map, sources) = build(&parts);
+            let at = probe.index(sources.len());
+            let destination = i64::try_from(at).unwrap();
+            prop_assert_eq!(map.translate(ANCHOR, sources[at]), destination);
+            prop_assert_eq!(map.source_after(ANCHOR, destination + 1), Some(sources[at] + 1));
+            let above = i64::try_from(sources.len()).unwrap() - destination;
+            prop_assert_eq!(map.records_from(destination), above);
+        }
+
+        #[test]
+        fn stored_chunks_rebuild_the_map(
+            parts in prop::collection::vec((1..3_i64, 1..5_i64), 1..700), cut in 0..2000_i64, first in 0..700_usize
+        ) {
+            let (whole, _) = build(&parts);
+            let mut stored = std::collections::BTreeMap::new();
+            let mut map = OffsetMap::default();
+            for (index, segment) in whole.segments().iter().enumerate() {
+                map.push(*segment);
+                if index == first {
+                    stored.extend(map.take_dirty());
+                }
+            }
+            map.cut(cut);
+            for (chunk, segments) in map.take_dirty() {
+                stored.insert(chunk, segments);
+            }
+            let last = map.segments().len().div_ceil(CHUNK);
+            let chunks = stored.into_iter().filter(|c| c.0 < last).filter_map(|c| c.1);
+            let rebuilt = OffsetMap::from_chunks(chunks);
+            prop_assert_eq!(rebuilt.segments(), map.segments());
+        }
+    }
+}

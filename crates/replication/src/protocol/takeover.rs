@@ -23,8 +23,6 @@ use super::{
 
 mod facts;
 mod judge;
-#[cfg(test)]
-mod tests;
 
 /// Where a partition without a position begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

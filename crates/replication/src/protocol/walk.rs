@@ -173,3 +173,6 @@ fn extend(ranges: &mut Vec<(i64, i64)>, range: (i64, i64)) {
         _ => ranges.push(range),
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -103,6 +103,10 @@ fn order(
     partition: usize,
     found: &[&Finding],
 ) -> Result<BTreeMap<u64, i64>, String> {
+    let repeated = |rec: &Rec, offsets: &[i64]| {
+        let kinds = [FindingKind::Duplicate, FindingKind::DestinationChanged];
+        kinds.iter().any(|kind| says(found, *kind, rec, offsets))
+    };
     let mut seen: BTreeMap<u64, i64> = BTreeMap::new();
     let history = &world.mirror[partition].history;
     let last_of_ours = history
@@ -129,16 +133,13 @@ fn order(
         }
         let last = seen.keys().next_back().copied().unwrap_or(0);
         if let Some(first) = seen.insert(rec.id, *offset) {
-            let covered = [FindingKind::Duplicate, FindingKind::DestinationChanged]
-                .iter()
-                .any(|kind| says(found, *kind, rec, &[first, *offset]));
-            if !covered {
+            if !repeated(rec, &[first, *offset]) {
                 return Err(format!(
                     "p{partition} record {} twice, at {first} and {offset}",
                     rec.id
                 ));
             }
-        } else if rec.id < last {
+        } else if rec.id < last && !repeated(rec, &[*offset]) {
             return Err(format!(
                 "p{partition} record {} at {offset} after {last}",
                 rec.id
