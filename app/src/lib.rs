@@ -7,6 +7,13 @@
 //! port [`engine::Engine`]; no function starts or stops work, they write intent to SQL and wake the engine.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
+#![cfg_attr(
+    feature = "ssr",
+    expect(
+        clippy::result_large_err,
+        reason = "a problem ends its request, so nothing is won by boxing it"
+    )
+)]
 
 #[cfg(feature = "ssr")]
 pub mod access;

@@ -23,10 +23,10 @@ use axum::{
     Router, middleware,
     routing::{delete, get, post},
 };
-use model::problem::Problem;
 use store::Store;
 
 use crate::{clock, prometheus::Ends};
+use answer::Refusal;
 
 /// What the handlers share. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -82,7 +82,7 @@ impl Api {
         let _ = self.shared.hosted.set(Hosted { store, engine });
     }
 
-    fn context(&self) -> Result<Context, Problem> {
+    fn context(&self) -> Result<Context, Refusal> {
         let hosted = self
             .shared
             .hosted

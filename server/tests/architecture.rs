@@ -1,5 +1,7 @@
 //! Fails on an edge between crates, or a library named in a file, that docs/ARCHITECTURE.md does not allow.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},

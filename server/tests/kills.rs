@@ -33,12 +33,19 @@ fn ten_kills_under_load_lose_and_duplicate_nothing() {
     bench.topic("clicks", 12, &[]);
     let mut worker = bench.worker("one", &[]);
     bench.link(&worker, &["orders", "clicks"]);
-    let load = Load::start(&bench.east.bootstrap(), &[("orders", "none"), ("clicks", "lz4")], 2_000);
+    let load = Load::start(
+        &bench.east.bootstrap(),
+        &[("orders", "none"), ("clicks", "lz4")],
+        2_000,
+    );
     kill_ten_times(&bench, &mut worker);
     load.stop();
     bench.assert_exact(&worker, &["orders", "clicks"]);
     bench.assert_no_finding(&worker);
-    assert!(worker.terminate(), "SIGTERM ends the process within its time");
+    assert!(
+        worker.terminate(),
+        "SIGTERM ends the process within its time"
+    );
 }
 
 #[test]
@@ -62,8 +69,8 @@ fn ten_kills_on_three_brokers_lose_and_duplicate_nothing() {
 #[test]
 #[ignore = "needs brokers: cargo xtask test"]
 fn history_is_copied_exactly_through_kills_and_refusals() {
-    let forgetful = ClusterOptions::new("west")
-        .property("producer.id.expiration.check.interval.ms", "1000");
+    let forgetful =
+        ClusterOptions::new("west").property("producer.id.expiration.check.interval.ms", "1000");
     let bench = Bench::start(ClusterOptions::new("east"), forgetful);
     bench.topic("events-old", 2, &[("retention.ms", "-1")]);
     Load::write_history(&bench.east.bootstrap(), "events-old", 60_000);
@@ -86,17 +93,23 @@ fn a_worker_that_was_stopped_never_fights_the_one_that_took_over() {
     let two = bench.worker("two", &database);
     bench.link(&one, &["orders"]);
     bench.wait_for(Duration::from_secs(60), "both workers own slots", || {
-        one.slots_owned() > 0 && two.slots_owned() > 0 && one.slots_owned() + two.slots_owned() == 24
+        one.slots_owned() > 0
+            && two.slots_owned() > 0
+            && one.slots_owned() + two.slots_owned() == 24
     });
     let load = Load::start(&bench.east.bootstrap(), &[("orders", "none")], 1_000);
     for (stopped, other) in [(&one, &two), (&two, &one), (&one, &two)] {
         stopped.signal(Signal::Stop);
-        bench.wait_for(Duration::from_secs(60), "the other owns every slot", || other.slots_owned() == 24);
+        bench.wait_for(Duration::from_secs(60), "the other owns every slot", || {
+            other.slots_owned() == 24
+        });
         bench.pause(500, 1_500);
         stopped.signal(Signal::Cont);
-        bench.wait_for(Duration::from_secs(60), "the stopped one takes part again", || {
-            stopped.slots_owned() > 0 && stopped.slots_owned() + other.slots_owned() == 24
-        });
+        bench.wait_for(
+            Duration::from_secs(60),
+            "the stopped one takes part again",
+            || stopped.slots_owned() > 0 && stopped.slots_owned() + other.slots_owned() == 24,
+        );
     }
     load.stop();
     bench.assert_exact(&one, &["orders"]);
@@ -113,7 +126,12 @@ fn crashes_at_delicate_points_lose_and_duplicate_nothing() {
     let mut worker = bench.worker("one", &[]);
     bench.link(&worker, &["orders"]);
     let load = Load::start(&bench.east.bootstrap(), &[("orders", "none")], 500);
-    for point in ["claim-before-read-back", "epoch-stored-before-first-batch", "store-before-append", "store-after-append"] {
+    for point in [
+        "claim-before-read-back",
+        "epoch-stored-before-first-batch",
+        "store-before-append",
+        "store-after-append",
+    ] {
         bench.pause(300, 1_000);
         worker.kill();
         worker.start_to_crash(point);
@@ -125,7 +143,9 @@ fn crashes_at_delicate_points_lose_and_duplicate_nothing() {
         if point == "store-after-append" {
             bench.change_isolation(&worker);
         }
-        bench.wait_for(Duration::from_secs(60), "the slots are owned again", || worker.slots_owned() == 24);
+        bench.wait_for(Duration::from_secs(60), "the slots are owned again", || {
+            worker.slots_owned() == 24
+        });
     }
     load.stop();
     bench.assert_exact(&worker, &["orders"]);

@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug)]
 pub enum VerbOutcome {
     /// The link is in the phase that the verb leads to.
-    Done(LinkView),
+    Done(Box<LinkView>),
     /// The plan is no longer the one that was agreed to; nothing was started.
     PlanChanged(Box<Plan>),
 }
@@ -159,7 +159,7 @@ async fn apply(
         .await;
     let link = applied.map_err(from_store)?;
     context.engine.wake();
-    Ok(VerbOutcome::Done(link.view()))
+    Ok(VerbOutcome::Done(Box::new(link.view())))
 }
 
 fn refused_plan(plan: &Plan) -> Problem {

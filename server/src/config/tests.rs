@@ -163,6 +163,8 @@ fn help_names_every_flag_with_its_default_and_variable() {
     let help = settings::add_flags(clap::Command::new("causeway"))
         .render_long_help()
         .to_string();
+    // Lines are wrapped wherever they happen to be full.
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     for setting in &SETTINGS {
         assert!(
             help.contains(&format!("--{}", setting.key.replace('_', "-"))),

@@ -87,13 +87,10 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(bytes).map_err(|error| {
-        if error.is_data() {
-            unfit(&error)
-        } else {
-            malformed(&error)
-        }
+        let fault = if error.is_data() { unfit } else { malformed };
+        fault(&error).into()
     })
 }
 
@@ -197,8 +194,8 @@ mod tests {
         count: u32,
     }
 
-    fn refusal(text: &str) -> Problem {
-        parse::<Input>(text.as_bytes()).unwrap_err()
+    fn refusal(text: &str) -> Box<Problem> {
+        parse::<Input>(text.as_bytes()).unwrap_err().problem
     }
 
     #[test]
@@ -234,7 +231,9 @@ mod tests {
 
     #[test]
     fn nested_too_deep_is_refused_rather_than_followed() {
-        let problem = parse::<serde_json::Value>("[".repeat(100_000).as_bytes()).unwrap_err();
+        let problem = parse::<serde_json::Value>("[".repeat(100_000).as_bytes())
+            .unwrap_err()
+            .problem;
         assert_eq!(
             (problem.status, problem.code.as_str()),
             (400, "request.malformed")

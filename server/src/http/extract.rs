@@ -88,11 +88,11 @@ const LONGEST_PAGE: u32 = 1_000;
 
 impl ListParams {
     /// Returns the page that is asked for.
-    pub fn page(self) -> Result<PageQuery, Problem> {
+    pub fn page(self) -> Result<PageQuery, Refusal> {
         let limit = self.limit.unwrap_or(PAGE);
         if !(1..=LONGEST_PAGE).contains(&limit) {
             let message = format!("A page has 1 to {LONGEST_PAGE} items.");
-            return Err(app::problems::invalid_field("limit", message));
+            return Err(app::problems::invalid_field("limit", message).into());
         }
         Ok(PageQuery {
             after: self.after,

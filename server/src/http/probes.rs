@@ -22,7 +22,7 @@ pub async fn healthz() -> Response {
 pub async fn readyz(State(api): State<Api>) -> Response {
     let context = match api.context() {
         Ok(context) => context,
-        Err(problem) => return Refusal::from(problem).into_response(),
+        Err(refusal) => return refusal.into_response(),
     };
     match context.store.ping().await {
         Ok(()) => answer::text(StatusCode::OK, PLAIN, "ready\n".to_owned()),

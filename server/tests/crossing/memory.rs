@@ -46,7 +46,11 @@ fn memory_stays_bounded_while_the_destination_is_a_black_hole() {
             std::thread::sleep(Duration::from_millis(50));
         }
         let said_so_after = said_so_after.expect("the link never said that it waits");
-        assert!(said_so_after < Duration::from_secs(15), "{said_so_after:?}");
+        assert!(
+            said_so_after < Duration::from_secs(15),
+            "{said_so_after:?}\n{}",
+            bench.log()
+        );
     });
     let status = bench.status(&link);
     assert_eq!(status["state"], "waiting");

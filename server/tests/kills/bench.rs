@@ -49,10 +49,20 @@ impl Bench {
             let west = scope.spawn(|| KafkaCluster::start(west).unwrap());
             (east.join().unwrap(), west.join().unwrap())
         });
-        let seed = std::time::UNIX_EPOCH.elapsed().map_or(1, |time| time.as_nanos() as u64) | 1;
+        let seed = std::time::UNIX_EPOCH
+            .elapsed()
+            .map_or(1, |time| time.as_nanos() as u64)
+            | 1;
         println!("seed {seed}");
-        let folder = std::env::temp_dir().join(format!("causeway-kills-{}-{seed:x}", std::process::id()));
-        Self { east, west, folder, postgres: RefCell::new(None), random: RefCell::new(seed) }
+        let folder =
+            std::env::temp_dir().join(format!("causeway-kills-{}-{seed:x}", std::process::id()));
+        Self {
+            east,
+            west,
+            folder,
+            postgres: RefCell::new(None),
+            random: RefCell::new(seed),
+        }
     }
 
     /// Waits between two times in milliseconds: the random moment of a fault.
@@ -65,12 +75,17 @@ impl Bench {
     }
 
     pub fn topic(&self, name: &str, partitions: i32, configs: &[(&str, &str)]) {
-        Admin::new(&self.east.bootstrap()).unwrap().create_topic(name, partitions, configs).unwrap();
+        Admin::new(&self.east.bootstrap())
+            .unwrap()
+            .create_topic(name, partitions, configs)
+            .unwrap();
     }
 
     pub fn replicated_topic(&self, name: &str, partitions: i32) {
         let admin = Admin::new(&self.east.bootstrap()).unwrap();
-        admin.create_topic_replicated(name, partitions, 3, &[("min.insync.replicas", "2")]).unwrap();
+        admin
+            .create_topic_replicated(name, partitions, 3, &[("min.insync.replicas", "2")])
+            .unwrap();
     }
 
     /// Settings that let two workers share one database.
@@ -80,7 +95,10 @@ impl Bench {
         let url = postgres.url("causeway");
         *self.postgres.borrow_mut() = Some(postgres);
         let key = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=";
-        vec![("CAUSEWAY_DATABASE".to_owned(), url), ("CAUSEWAY_KEY".to_owned(), key.to_owned())]
+        vec![
+            ("CAUSEWAY_DATABASE".to_owned(), url),
+            ("CAUSEWAY_KEY".to_owned(), key.to_owned()),
+        ]
     }
 
     pub fn worker(&self, name: &str, environment: &[(String, String)]) -> Worker {
@@ -92,16 +110,29 @@ impl Bench {
             environment: environment.to_vec(),
         };
         let causeway = Causeway::start(&options).unwrap();
-        Worker { options, causeway: Some(causeway) }
+        Worker {
+            options,
+            causeway: Some(causeway),
+        }
     }
 
     pub fn link(&self, worker: &Worker, topics: &[&str]) {
         for (name, cluster) in [("east", &self.east), ("west", &self.west)] {
-            let bootstrap: Vec<String> = cluster.bootstrap().split(',').map(str::to_owned).collect();
-            worker.api().post("clusters", &json!({ "name": name, "bootstrap": bootstrap })).unwrap();
+            let bootstrap: Vec<String> =
+                cluster.bootstrap().split(',').map(str::to_owned).collect();
+            worker
+                .api()
+                .post("clusters", &json!({ "name": name, "bootstrap": bootstrap }))
+                .unwrap();
         }
-        worker.api().post("links", &link_body(topics, "read_committed")).unwrap();
-        worker.api().post(&format!("links/{LINK}/start"), &Value::Null).unwrap();
+        worker
+            .api()
+            .post("links", &link_body(topics, "read_committed"))
+            .unwrap();
+        worker
+            .api()
+            .post(&format!("links/{LINK}/start"), &Value::Null)
+            .unwrap();
     }
 
     /// Makes sequences mean something else: the other isolation level.
@@ -114,7 +145,10 @@ impl Bench {
             _ => json!("read_committed"),
         };
         let revision = link["revision"].as_i64().unwrap();
-        worker.api().put(&format!("links/{LINK}"), &spec, revision).unwrap();
+        worker
+            .api()
+            .put(&format!("links/{LINK}"), &spec, revision)
+            .unwrap();
     }
 
     pub fn wait_for(&self, patience: Duration, what: &str, mut condition: impl FnMut() -> bool) {
@@ -134,10 +168,15 @@ impl Bench {
             let mut refused = 0;
             while !ended.load(Ordering::Relaxed) {
                 // The mirror may not stand yet.
-                if admin.set_configs(&mirror, &[("min.insync.replicas", "2")]).is_ok() {
+                if admin
+                    .set_configs(&mirror, &[("min.insync.replicas", "2")])
+                    .is_ok()
+                {
                     refused += 1;
                     std::thread::sleep(Duration::from_millis(150));
-                    admin.set_configs(&mirror, &[("min.insync.replicas", "1")]).unwrap();
+                    admin
+                        .set_configs(&mirror, &[("min.insync.replicas", "1")])
+                        .unwrap();
                 }
                 std::thread::sleep(Duration::from_millis(700));
             }
@@ -151,10 +190,16 @@ impl Bench {
         let (east, west) = (self.east.bootstrap(), self.west.bootstrap());
         self.wait_for(PATIENCE, "the link has caught up", || {
             let status = worker.status();
-            status["lag_records"] == 0 && status["slots_owned"].as_u64() > Some(0) && ends_agree(&east, &west, topics)
+            status["lag_records"] == 0
+                && status["slots_owned"].as_u64() > Some(0)
+                && ends_agree(&east, &west, topics)
         });
         for topic in topics {
-            let side = |bootstrap| Side { bootstrap, topic, isolation: ReadIsolation::Committed };
+            let side = |bootstrap| Side {
+                bootstrap,
+                topic,
+                isolation: ReadIsolation::Committed,
+            };
             let report = compare_topics(side(&east), side(&west), &Expectation::default()).unwrap();
             println!("{topic}: {report:?}");
             assert!(report.expected > 0, "{topic} was written to");
@@ -164,8 +209,16 @@ impl Bench {
 
     pub fn assert_no_finding(&self, worker: &Worker) {
         let findings = worker.api().get(&format!("links/{LINK}/findings")).unwrap();
-        assert_eq!(findings["items"], json!([]), "a healthy link has no finding");
-        assert_eq!(worker.status()["findings"], json!([]), "a healthy link has no finding");
+        assert_eq!(
+            findings["items"],
+            json!([]),
+            "a healthy link has no finding"
+        );
+        assert_eq!(
+            worker.status()["findings"],
+            json!([]),
+            "a healthy link has no finding"
+        );
     }
 }
 
@@ -174,12 +227,16 @@ fn ends_agree(east: &str, west: &str, topics: &[&str]) -> bool {
         let marks = Admin::new(bootstrap).unwrap().all_watermarks(topic).ok()?;
         Some(marks.into_iter().map(|(_, end)| end).collect::<Vec<_>>())
     };
-    topics.iter().all(|topic| ends(east, topic) == ends(west, topic))
+    topics
+        .iter()
+        .all(|topic| ends(east, topic) == ends(west, topic))
 }
 
 fn link_body(topics: &[&str], isolation: &str) -> Value {
-    let include: Vec<Value> =
-        topics.iter().map(|topic| json!({ "kind": "exact", "pattern": topic })).collect();
+    let include: Vec<Value> = topics
+        .iter()
+        .map(|topic| json!({ "kind": "exact", "pattern": topic }))
+        .collect();
     json!({
         "name": LINK, "source": "east", "destination": "west",
         "topics": { "include": include }, "isolation": isolation,
@@ -195,7 +252,10 @@ pub struct Refusals {
 impl Refusals {
     pub fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
-        assert!(self.task.join().unwrap() > 0, "the destination never refused anything");
+        assert!(
+            self.task.join().unwrap() > 0,
+            "the destination never refused anything"
+        );
     }
 }
 
@@ -211,7 +271,9 @@ impl Worker {
     }
 
     pub fn status(&self) -> Value {
-        self.api().get(&format!("links/{LINK}/status")).unwrap_or_default()
+        self.api()
+            .get(&format!("links/{LINK}/status"))
+            .unwrap_or_default()
     }
 
     pub fn slots_owned(&self) -> u64 {
@@ -231,7 +293,9 @@ impl Worker {
     /// Starts the process so that it ends itself where it comes to this point.
     pub fn start_to_crash(&mut self, point: &str) {
         let mut options = self.options.clone();
-        options.environment.push(("CAUSEWAY_CRASH_AT".to_owned(), point.to_owned()));
+        options
+            .environment
+            .push(("CAUSEWAY_CRASH_AT".to_owned(), point.to_owned()));
         // It may have crashed before it answered.
         self.causeway = Causeway::start(&options).ok();
     }
@@ -239,11 +303,17 @@ impl Worker {
     pub fn wait_until_crashed(&mut self, point: &str) {
         let deadline = Instant::now() + Duration::from_secs(60);
         while self.causeway.as_mut().is_some_and(Causeway::is_running) {
-            assert!(Instant::now() < deadline, "the process never came to `{point}`");
+            assert!(
+                Instant::now() < deadline,
+                "the process never came to `{point}`"
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
         let log = std::fs::read_to_string(self.options.data_dir.join("causeway.log")).unwrap();
-        assert!(log.contains(&format!("crashing at `{point}`")), "it ended for another reason:\n{log}");
+        assert!(
+            log.contains(&format!("crashing at `{point}`")),
+            "it ended for another reason:\n{log}"
+        );
         self.causeway = None;
     }
 

@@ -43,7 +43,10 @@ impl Load {
 
     /// Writes records with timestamps of last week in small batches.
     pub fn write_history(bootstrap: &str, topic: &str, records: u64) {
-        let options = WriterOptions { batch_bytes: 4_096, ..WriterOptions::default() };
+        let options = WriterOptions {
+            batch_bytes: 4_096,
+            ..WriterOptions::default()
+        };
         let writer = Writer::new(bootstrap, &options).unwrap();
         let week_ago_ms = now_ms() - 7 * 24 * 3_600_000;
         for number in 0..records {
@@ -58,7 +61,10 @@ impl Load {
 }
 
 fn write(bootstrap: &str, topic: &str, codec: &str, rate: u64, stop: &AtomicBool) -> u64 {
-    let options = WriterOptions { codec: codec.to_owned(), ..WriterOptions::default() };
+    let options = WriterOptions {
+        codec: codec.to_owned(),
+        ..WriterOptions::default()
+    };
     let writer = Writer::new(bootstrap, &options).unwrap();
     let began = Instant::now();
     let mut written = 0;
@@ -77,11 +83,15 @@ fn write(bootstrap: &str, topic: &str, codec: &str, rate: u64, stop: &AtomicBool
 fn record(number: u64) -> NewRecord {
     NewRecord {
         key: Some(format!("key-{}", number % 997).into_bytes()),
-        value: Some(format!("{{\"number\":{number},\"text\":\"{}\"}}", "x".repeat(100)).into_bytes()),
+        value: Some(
+            format!("{{\"number\":{number},\"text\":\"{}\"}}", "x".repeat(100)).into_bytes(),
+        ),
         ..NewRecord::default()
     }
 }
 
 fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as i64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_millis() as i64)
 }

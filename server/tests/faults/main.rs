@@ -1,0 +1,15 @@
+//! Faults and bad input, shown on the real binary over its API with real brokers: what an operator reads, and that
+//! nothing is lost, duplicated or silently continued.
+//!
+//! The referee that compares both clusters uses an independent client and no code of the product.
+
+#![allow(clippy::unwrap_used)]
+
+mod brokers;
+mod findings;
+mod harness;
+mod ladder;
+mod mirrors;
+mod outages;
+mod refusals;
+mod traffic;

@@ -1,0 +1,72 @@
+//! Mirrors that are deleted, or deleted and made again by somebody: held until an operator chooses.
+
+use serde_json::json;
+
+use crate::{findings::Scene, harness::words};
+
+#[test]
+#[ignore = "needs brokers: cargo xtask test"]
+fn a_deleted_mirror_is_held_then_made_anew_or_continued_as_chosen() {
+    let scene = Scene::start("mirror-gone", 2, 1, &[]);
+    for mirror in &scene.mirrors {
+        mirror.delete();
+    }
+    write_second(&scene);
+    let held = hold_all(&scene);
+    let there = scene.mirrors[0].admin().topics().unwrap();
+    assert!(!there.contains(&scene.mirrors[0].name), "not made unasked");
+    decide_and_compare(&scene, &held);
+}
+
+#[test]
+#[ignore = "needs brokers: cargo xtask test"]
+fn a_mirror_made_again_by_somebody_is_held_then_made_anew_or_continued_as_chosen() {
+    let scene = Scene::start("mirror-remade", 2, 1, &[]);
+    for mirror in &scene.mirrors {
+        mirror.delete();
+        mirror.create(1);
+    }
+    write_second(&scene);
+    let held = hold_all(&scene);
+    for mirror in &scene.mirrors {
+        assert_eq!(mirror.end(0), 0, "nothing is copied unasked");
+    }
+    decide_and_compare(&scene, &held);
+}
+
+fn write_second(scene: &Scene) {
+    for source in &scene.sources {
+        source.write(0, "second", 0..50);
+    }
+}
+
+/// Returns the finding by which each topic is held.
+fn hold_all(scene: &Scene) -> Vec<serde_json::Value> {
+    let held: Vec<_> = (0..2)
+        .map(|index| scene.until_held(index, "destination_changed", 1).remove(0))
+        .collect();
+    for finding in &held {
+        assert_eq!(finding["destination"], json!([0, 100]), "{finding:#}");
+    }
+    scene.look_again();
+    held
+}
+
+/// Topic 0 is mirrored anew, topic 1 goes on at its position.
+fn decide_and_compare(scene: &Scene, held: &[serde_json::Value]) {
+    scene.choose(&held[0], "mirror_anew");
+    scene.choose(&held[1], "go_on");
+    let ends = [150, 50];
+    for (mirror, end) in scene.mirrors.iter().zip(ends) {
+        mirror.wait_for_end(0, end);
+    }
+    for (index, source) in scene.sources.iter().enumerate() {
+        source.write(0, "third", 0..10);
+        scene.mirrors[index].wait_for_end(0, ends[index] + 10);
+        scene.until_findings(index, "destination_changed", "decided", 1);
+    }
+    scene.sources[0].assert_mirrored_exactly(&scene.mirrors[0]);
+    let since = [words("second", 0..50), words("third", 0..10)].concat();
+    assert_eq!(scene.mirrors[1].values(0), since);
+    scene.until_mirroring();
+}
