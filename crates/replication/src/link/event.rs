@@ -8,6 +8,7 @@ use kafka::{
 use model::problem::Problem;
 
 use super::{fetch::FetchedLane, slot::SlotNews, traffic::ConnectionKey};
+use crate::ledger::LedgerError;
 use crate::protocol::{
     ports::{ControlEntry, PortError},
     takeover::Outcome,
@@ -49,6 +50,8 @@ pub(super) enum Done {
     /// A data producer id for the link.
     ProducerId(Result<i64, Error>),
     Topics(Box<super::topics::PassResult>),
+    /// SQL knows the control topic's id.
+    ControlTopicNoted(Result<(), LedgerError>),
     /// Something was written down elsewhere; nothing follows from it.
     Noted,
 }
@@ -61,6 +64,6 @@ pub(super) struct Prepared {
     pub(super) slots: u32,
     /// Half of the destination's `producer.id.expiration.ms`, one hour where it cannot be read.
     pub(super) guard_ms: i64,
-    /// The control topic was never written to by this link, as far as SQL knows.
+    /// SQL does not know the control topic's id: nothing was copied yet, so that an empty one may be begun.
     pub(super) first_start: bool,
 }

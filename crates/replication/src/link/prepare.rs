@@ -14,7 +14,7 @@ use super::{
     io::{End, Wire},
 };
 use crate::{
-    ledger::{DesiredLink, Ledger},
+    ledger::DesiredLink,
     topic_sync::{ControlTopicFacts, control_topic_facts, create_control_topic},
 };
 
@@ -25,7 +25,6 @@ const GUARD_MS: i64 = 3_600_000;
 pub(super) async fn prepare(
     wire: &Arc<Wire>,
     link: &DesiredLink,
-    ledger: &dyn Ledger,
 ) -> Result<Prepared, Box<Problem>> {
     let source = reach(&wire.source, "source").await?;
     let destination = reach(&wire.destination, "destination").await?;
@@ -33,7 +32,7 @@ pub(super) async fn prepare(
         return Err(same_cluster(link));
     }
     let client = wire.destination.client().map_err(|e| unreachable(&wire.destination, "destination", &e))?;
-    let (facts, first_start) = control_topic(client, wire, link, ledger).await?;
+    let (facts, first_start) = control_topic(client, wire, link).await?;
     Ok(Prepared {
         source_cluster_id: source,
         control_topic_id: facts.id,
@@ -56,7 +55,6 @@ async fn control_topic(
     client: &Client,
     wire: &Wire,
     link: &DesiredLink,
-    ledger: &dyn Ledger,
 ) -> Result<(ControlTopicFacts, bool), Box<Problem>> {
     let name = &*wire.control_topic;
     let look = || async {
@@ -83,19 +81,8 @@ async fn control_topic(
     if !facts.keeps_all() {
         return Err(damaged(name, "its cleanup.policy is not `compact`"));
     }
-    let stored = ledger.control_topic_made(&link.id, &id).await;
-    stored.map_err(|error| {
-        Box::new(Problem {
-            code: "store.unavailable".to_owned(),
-            status: 503,
-            title: "The control database does not answer.".to_owned(),
-            detail: error.to_string(),
-            state: Some("waiting".to_owned()),
-            next_step: Some("Check the database; it is tried again.".to_owned()),
-            ..Problem::default()
-        })
-    })?;
-    Ok((facts, true))
+    let first_start = link.control_topic_id.is_none();
+    Ok((facts, first_start))
 }
 
 /// Returns how young our last batch must be for the broker to keep its producer state: half of the expiry time.

@@ -16,6 +16,7 @@ impl Problems {
         let before = self.open.get(place).filter(|before| before.code == problem.code);
         problem.first_seen_ms = before.and_then(|p| p.first_seen_ms).or(Some(now_ms));
         problem.count = Some(before.and_then(|p| p.count).unwrap_or(0) + 1);
+        problem.cause.get_or_insert_with(|| problem.detail.clone());
         if before.is_none() {
             tracing::warn!(code = problem.code, detail = problem.detail, "{}", problem.title);
         }

@@ -104,6 +104,9 @@ pub(super) struct Worker {
     destination_metadata: Option<Arc<kafka::client::ClusterMetadata>>,
     prepare: Errand,
     follow: Errand,
+    /// Tells SQL the control topic's id; nothing is copied before it knows.
+    note: Errand,
+    noted: bool,
     source_errand: Errand,
     destination_errand: Errand,
     producer_errand: Errand,
@@ -161,6 +164,8 @@ impl Worker {
             destination_metadata: None,
             prepare: Errand::default(),
             follow: Errand::default(),
+            note: Errand::default(),
+            noted: false,
             source_errand: Errand::default(),
             destination_errand: Errand::default(),
             producer_errand: Errand::default(),
@@ -271,6 +276,7 @@ impl Worker {
             }
             Done::ProducerId(result) => self.producer_id(result),
             Done::Topics(result) => self.topics_passed(*result),
+            Done::ControlTopicNoted(result) => self.control_topic_noted(result),
             Done::Noted => {}
         }
     }
@@ -291,6 +297,7 @@ impl Worker {
                     self.prepare.finished(now_ms + 1_000);
                     return;
                 }
+                self.noted = !prepared.first_start;
                 self.prepared = Some(prepared);
                 self.follow.hurry(now_ms);
             }
@@ -321,9 +328,8 @@ impl Worker {
     fn run_errands(&mut self, now_ms: i64) {
         if self.prepared.is_none() {
             if self.leaving_until_ms.is_none() && self.prepare.start(now_ms) {
-                let (wire, link, ledger) =
-                    (self.wire.clone(), self.link.clone(), self.context.ledger.clone());
-                self.jobs.spawn(async move { Done::Prepared(prepare(&wire, &link, &*ledger).await) });
+                let (wire, link) = (self.wire.clone(), self.link.clone());
+                self.jobs.spawn(async move { Done::Prepared(prepare(&wire, &link).await) });
             }
             return;
         }
@@ -333,6 +339,9 @@ impl Worker {
                 use crate::protocol::ports::ControlLog;
                 Done::Followed(wire.read(0, from).await)
             });
+        }
+        if !self.noted && self.root.spec.is_some() && self.note.start(now_ms) {
+            self.note_control_topic();
         }
         if self.source_errand.start(now_ms) {
             let wire = self.wire.clone();

@@ -176,6 +176,7 @@ impl Worker {
             detail: format!("Topic `{topic}` at `{source}`. Retried."),
             state: Some("waiting".to_owned()),
             broker_error: Some(error.name().to_owned()),
+            next_step: Some(format!("Check topic `{topic}` and its leader at `{source}`.")),
             ..Problem::default()
         };
         if error.is_authorization() {

@@ -137,29 +137,55 @@ impl Worker {
         let partition = &self.partitions[id.0];
         let spec = self.root.spec.as_ref();
         self.leaving_until_ms.is_none()
+            && self.noted
             && self.phase() == Phase::Running
             && spec.is_some_and(|spec| spec.data_producer_id.is_some())
             && self.slots.get(&partition.slot).is_some_and(super::slots::SlotEntry::works)
             && self.topic_is_active(&partition.identity.source_topic)
+            && !self.topics.is_deleted(&partition.identity.source_topic)
             && self.topic_is_current(&partition.identity.source_topic, &partition.identity.source_topic_id)
     }
 
     /// Takes the stored position from the slot's state and makes the partition due.
     fn begin(&mut self, id: PartitionId, now_ms: i64) {
+        let former = self.former(id);
+        if former.is_some_and(|former| self.partitions[former.0].in_flight() > 0) {
+            // Begins once what is on its way to the mirror has come back.
+            return self.refresh(Side::Fetch);
+        }
+        let former = former.and_then(|former| self.partitions[former.0].position().cloned());
         let partition = &mut self.partitions[id.0];
         let Some(slot) = self.slots.get(&partition.slot) else { return };
-        let identity = &partition.identity;
+        let identity = &mut partition.identity;
         if partition.position.is_none() {
             let stored = slot.state.position(
                 &identity.source_topic_id,
                 &identity.source_topic,
                 identity.partition,
             );
-            partition.position = stored.cloned();
+            // The slot's state is as old as its claim; what this process copied since is newer.
+            let own = stored.is_some_and(|p| p.source_topic_id == identity.source_topic_id);
+            partition.position = former.filter(|_| !own).or(stored.cloned());
             partition.map = slot.state.map(&identity.source_topic_id, identity.partition);
+        }
+        if let Some(position) = &partition.position {
+            // A mirror that was made anew has another id than the topic's record tells.
+            identity.mirror_topic_id.clone_from(&position.mirror_topic_id);
         }
         partition.failures = 0;
         partition.stage = Stage::Due { at_ms: now_ms };
+    }
+
+    /// Returns the same partition of a topic of the same name that the source does not have any more.
+    fn former(&self, id: PartitionId) -> Option<PartitionId> {
+        let identity = &self.partitions[id.0].identity;
+        let others = self.root.topics.iter().filter(|(topic_id, topic)| {
+            topic.topic == identity.source_topic && **topic_id != identity.source_topic_id
+        });
+        let places = others.filter_map(|(topic_id, _)| {
+            self.places.get(&(topic_id.clone(), identity.partition)).copied()
+        });
+        places.max_by_key(|place| self.partitions[place.0].position().map(|p| p.stored_at_ms))
     }
 
     /// Forgets everything that only the slot's owner may know.
@@ -169,6 +195,7 @@ impl Worker {
         let partition = &mut self.partitions[id.0];
         partition.end_flow(produce_timeout_ms);
         partition.stage = Stage::Idle;
+        partition.problem = None;
         partition.store_due = false;
         if !self.slots.get(&partition.slot).is_some_and(super::slots::SlotEntry::owned) {
             partition.position = None;
@@ -217,6 +244,7 @@ impl Worker {
                 }
                 partition.end_flow(timeout_ms);
                 partition.stage = Stage::Idle;
+                partition.problem = None;
             }
             Stage::Settling => {
                 let slot = self.slots.get(&partition.slot);
@@ -474,6 +502,10 @@ impl Worker {
     /// Writes a finding into the control topic and the ledger, unless both know it as it is.
     pub(super) fn record_finding(&mut self, id: PartitionId, finding: Finding) {
         let known = self.findings.get(&finding.id);
+        let decided = known.is_some_and(|k| matches!(k.state, FindingState::Decided { .. }));
+        if decided && finding.state == FindingState::Recorded {
+            return; // a take-over followed the choice and came upon the same thing
+        }
         if known.is_some_and(|known| known.state == finding.state && known.source == finding.source) {
             return;
         }
@@ -594,6 +626,7 @@ impl Worker {
         }
         problem.first_seen_ms = before.and_then(|b| b.first_seen_ms).or(Some(wall_ms));
         problem.count = Some(before.and_then(|b| b.count).unwrap_or(0) + 1);
+        problem.cause.get_or_insert_with(|| problem.detail.clone());
         partition.problem = Some(problem);
     }
 

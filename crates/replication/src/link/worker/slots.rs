@@ -8,9 +8,10 @@ use tracing::{debug, info, warn};
 
 use super::Worker;
 use crate::{
+    ledger::LedgerError,
     link::{
         control_topic_name,
-        event::PartitionId,
+        event::{Done, PartitionId},
         partition::Stage,
         slot::{Ask, Entry, SlotNews, SlotTask},
     },
@@ -149,7 +150,7 @@ impl Worker {
         let ours = self.root.spec.as_ref().is_some_and(|spec| {
             spec.link_id == self.link.id && spec.installation == self.context.installation
         });
-        let first_start = prepared.first_start && self.root.next_offset == 0;
+        let first_start = prepared.first_start && self.root.spec.is_none();
         if !ours && !first_start {
             return self.problem("control", control_topic_problem(self.root.spec.is_some()));
         }
@@ -200,6 +201,40 @@ impl Worker {
                 self.claim_slots();
             }
             Err(error) => self.problem("follow", self.control_unreachable(&error.to_string())),
+        }
+    }
+
+    /// Tells SQL which control topic is the link's, so that it is missed when it is gone.
+    pub(super) fn note_control_topic(&mut self) {
+        let Some(prepared) = &self.prepared else { return };
+        let (ledger, link_id) = (self.context.ledger.clone(), self.link.id.clone());
+        let topic_id = prepared.control_topic_id.to_string();
+        self.jobs.spawn(async move {
+            Done::ControlTopicNoted(ledger.control_topic_made(&link_id, &topic_id).await)
+        });
+    }
+
+    pub(super) fn control_topic_noted(&mut self, result: Result<(), LedgerError>) {
+        self.note.finished(self.wire.monotonic_ms() + 1_000);
+        match result {
+            Ok(()) => {
+                self.noted = true;
+                self.problems.clear("note");
+                self.reconcile_partitions();
+            }
+            Err(error) => self.problem(
+                "note",
+                Problem {
+                    code: "store.unavailable".to_owned(),
+                    status: 503,
+                    title: "The control database does not answer.".to_owned(),
+                    detail: format!("{error} The link's first start waits for it."),
+                    state: Some("waiting".to_owned()),
+                    cause: Some(error.to_string()),
+                    next_step: Some("Check the database; it is tried again.".to_owned()),
+                    ..Problem::default()
+                },
+            ),
         }
     }
 

@@ -142,7 +142,7 @@ impl Worker {
             return State::Waiting;
         }
         let working = topics.iter().flat_map(|t| &t.partitions).any(|p| p.state != State::Starting);
-        if !self.root_known || (!working && self.starts(now_ms)) {
+        if self.root.spec.is_none() || (!working && self.starts(now_ms)) {
             return State::Starting;
         }
         match lag_ms {
@@ -188,16 +188,15 @@ impl Worker {
     }
 
     fn topic_statuses(&self, now_ms: i64) -> Vec<TopicStatus> {
-        let mut statuses: Vec<TopicStatus> = self
-            .root
-            .topics
-            .iter()
+        // What a topic was under a former id is history: the new one goes on from its position.
+        let current = self.root.topics.iter().filter(|(id, t)| self.topic_is_current(&t.topic, id));
+        let mut statuses: Vec<TopicStatus> = current
             .map(|(id, topic)| TopicStatus {
                 topic: topic.topic.clone(),
                 topic_id: id.clone(),
                 mirror_topic: topic.mirror_topic.clone(),
                 state: State::Starting,
-                problem: None,
+                problem: self.topics.deleted_problem(&topic.topic),
                 lag_records: None,
                 rates: Rates::default(),
                 partitions: Vec::new(),
@@ -222,7 +221,15 @@ impl Worker {
             let lags = topic.partitions.iter().filter_map(|p| p.lag_records);
             topic.lag_records = lags.reduce(|a, b| a + b);
         }
-        statuses.extend(self.topics.waiting_topics());
+        for waiting in self.topics.waiting_topics() {
+            match statuses.iter_mut().find(|known| known.topic == waiting.topic) {
+                Some(known) => {
+                    known.state = known.state.min(waiting.state);
+                    known.problem = waiting.problem;
+                }
+                None => statuses.push(waiting),
+            }
+        }
         statuses.sort_by(|a, b| a.topic.cmp(&b.topic));
         statuses
     }
@@ -260,6 +267,9 @@ impl Worker {
             _ if partition.problem.is_some() => State::Waiting,
             Stage::Idle if self.phase() == Phase::Paused => State::Paused,
             Stage::Idle if self.phase() == Phase::Stopped => State::Stopped,
+            Stage::Idle if self.topics.is_deleted(&partition.identity.source_topic) => {
+                State::SourceDeleted
+            }
             Stage::Copying => {
                 let position = partition.position().map_or(0, |p| p.source_next);
                 match partition.ends.lag_ms(position, now_ms, partition.last_copied_ms) {
@@ -289,6 +299,7 @@ fn held_problem(partition: &Partition) -> Option<Problem> {
         cause: Some(finding.detail.clone()),
         broker_error: finding.broker_error.clone(),
         first_seen_ms: Some(finding.found_at_ms),
+        count: Some(1),
         next_step: Some(format!("Choose one of: {}. Finding {}.", words.join(", "), finding.id)),
         ..Problem::default()
     })

@@ -43,14 +43,55 @@ pub(super) struct TopicsState {
     /// Revision whose topics were looked at, in this process.
     passed_revision: Option<i64>,
     /// Looks at the source's metadata in a row without the topic.
-    absent: BTreeMap<String, u32>,
+    absent: BTreeMap<String, Absence>,
+    /// The same of mirrors at the destination.
+    absent_mirrors: BTreeMap<String, u32>,
     /// Selected topics that cannot be mirrored as things are.
     refused: BTreeMap<String, TopicStatus>,
 }
 
+/// How often a source topic was not there, and since when.
+#[derive(Clone, Copy, Debug)]
+struct Absence {
+    looks: u32,
+    since_ms: i64,
+}
+
 impl TopicsState {
     pub(super) fn is_deleted(&self, topic: &str) -> bool {
-        self.absent.get(topic).is_some_and(|passes| *passes >= PASSES_UNTIL_DELETED)
+        self.absent.get(topic).is_some_and(|absence| absence.looks >= PASSES_UNTIL_DELETED)
+    }
+
+    /// Returns what is shown of a topic that was deleted at the source.
+    pub(super) fn deleted_problem(&self, topic: &str) -> Option<Problem> {
+        let absence = self.absent.get(topic).filter(|_| self.is_deleted(topic))?;
+        let cause = format!("`{topic}` is not among the source's topics any more.");
+        Some(Problem {
+            code: "source.topic_deleted".to_owned(),
+            status: 404,
+            title: format!("`{topic}` was deleted at the source."),
+            detail: format!("{cause} Its mirror and its position stay."),
+            state: Some("source_deleted".to_owned()),
+            cause: Some(cause),
+            first_seen_ms: Some(absence.since_ms),
+            count: Some(u64::from(absence.looks)),
+            next_step: Some(
+                "Nothing, or exclude the topic; if it is made again, the link asks before it copies."
+                    .to_owned(),
+            ),
+            ..Problem::default()
+        })
+    }
+
+    /// A refusal that was there in the last pass keeps the time it was first seen.
+    fn count_refusals(&mut self, before: &BTreeMap<String, TopicStatus>, now_ms: i64) {
+        for (topic, status) in &mut self.refused {
+            let Some(problem) = &mut status.problem else { continue };
+            let known = before.get(topic).and_then(|known| known.problem.as_ref());
+            let known = known.filter(|known| known.code == problem.code);
+            problem.first_seen_ms = known.and_then(|k| k.first_seen_ms).or(Some(now_ms));
+            problem.count = Some(known.and_then(|k| k.count).unwrap_or(0) + 1);
+        }
     }
 
     pub(super) fn waiting_topics(&self) -> impl Iterator<Item = TopicStatus> + '_ {
@@ -227,6 +268,7 @@ impl Worker {
             Ok(metadata) => {
                 self.destination_errand.finished(now_ms + self.detect_interval_ms());
                 self.problems.clear("destination metadata");
+                self.count_absent_mirrors(&metadata);
                 self.destination_metadata = Some(metadata);
                 self.reconcile_partitions();
                 self.hold_deleted_mirrors();
@@ -271,11 +313,13 @@ impl Worker {
                 self.topics.absent.remove(&topic);
                 continue;
             }
-            let passes = self.topics.absent.entry(topic.clone()).or_default();
-            *passes += 1;
-            if *passes == PASSES_UNTIL_DELETED {
+            let since_ms = self.wire.wall_ms();
+            let first = Absence { looks: 0, since_ms };
+            let absence = self.topics.absent.entry(topic.clone()).or_insert(first);
+            absence.looks += 1;
+            if absence.looks == PASSES_UNTIL_DELETED {
                 warn!(topic, "the source topic was deleted; its mirror and position stay");
-            } else if *passes < PASSES_UNTIL_DELETED {
+            } else if absence.looks < PASSES_UNTIL_DELETED {
                 self.source_errand.hurry(self.wire.monotonic_ms() + 1_000);
             }
         }
@@ -331,19 +375,39 @@ impl Worker {
         })
     }
 
+    fn count_absent_mirrors(&mut self, metadata: &ClusterMetadata) {
+        let gone = |name: &String| {
+            let found = metadata.topic(name);
+            found.is_some_and(|t| t.error == Some(kafka::ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))
+        };
+        let absent: BTreeSet<String> = self.mirror_names().into_iter().filter(gone).collect();
+        self.topics.absent_mirrors.retain(|name, _| absent.contains(name));
+        for name in absent {
+            let looks = self.topics.absent_mirrors.entry(name).or_default();
+            *looks += 1;
+            if *looks < PASSES_UNTIL_DELETED {
+                self.destination_errand.hurry(self.wire.monotonic_ms() + 1_000);
+            }
+        }
+    }
+
     /// Mirrors whose topic is gone are held: nothing is made anew unless somebody chooses that.
     fn hold_deleted_mirrors(&mut self) {
-        let Some(metadata) = self.destination_metadata.clone() else { return };
         let wall_ms = self.wire.wall_ms();
         for index in 0..self.partitions.len() {
             let partition = &self.partitions[index];
-            let waits = matches!(partition.stage, Stage::Due { .. } | Stage::TakingOver);
-            let gone = metadata
-                .topic(&partition.mirror)
-                .is_some_and(|t| t.error == Some(kafka::ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
-            let Some(end) = partition.position().map(|p| p.destination_end) else { continue };
-            if !waits || !gone {
+            let looks = self.topics.absent_mirrors.get(&*partition.mirror);
+            if looks.is_none_or(|looks| *looks < PASSES_UNTIL_DELETED) {
                 continue;
+            }
+            let Some(end) = partition.position().map(|p| p.destination_end) else { continue };
+            match partition.stage {
+                Stage::Due { .. } | Stage::TakingOver => {}
+                Stage::Copying => {
+                    self.take_over_again(PartitionId(index), "the mirror topic is gone");
+                    continue;
+                }
+                _ => continue,
             }
             let found = Found {
                 kind: FindingKind::DestinationChanged,
@@ -395,13 +459,14 @@ impl Worker {
             }
             Ok(topics) => {
                 self.problems.clear("topics");
-                self.topics.refused.clear();
+                let refused_before = std::mem::take(&mut self.topics.refused);
                 let again = topics.iter().any(|t| t.applied.as_ref().is_err_and(|e| e.is_retriable()));
                 if again {
                     self.topics_errand.hurry(now_ms + 1_000);
                 }
                 let records =
                     topics.into_iter().filter_map(|t| self.topic_passed(t, passed.first)).collect();
+                self.topics.count_refusals(&refused_before, self.wire.wall_ms());
                 self.add_topics(records);
                 self.topics.passed_revision = Some(passed.revision);
                 self.reconcile_partitions();
