@@ -7,7 +7,7 @@ use std::{
 
 use app::engine::{BoxFuture, Engine, PlanRequest};
 use model::{
-    cluster::{ClusterSpec, Ladder, Rung, RungKind, RungState},
+    cluster::{ClusterSpec, Ladder},
     plan::Plan,
     problem::Problem,
     status::LinkStatus,
@@ -76,7 +76,7 @@ impl Engine for HostedEngine {
     }
 
     fn probe(&self, cluster: ClusterSpec) -> BoxFuture<'_, Ladder> {
-        Box::pin(climb(cluster, self.client_id.clone()))
+        Box::pin(async move { kafka::ladder::climb(&cluster, &self.client_id).await })
     }
 
     fn plan(&self, request: PlanRequest) -> BoxFuture<'_, Result<Plan, Problem>> {
@@ -103,33 +103,4 @@ fn other_link(other: app::engine::OtherLink) -> plan::OtherLink {
 /// Returns the `client.id` that brokers see of this process.
 pub fn client_id(config: &Config) -> String {
     format!("causeway-{}", config.worker)
-}
-
-/// Climbs a cluster's ladder on a thread that may wait: the compiler cannot see that its steps, which borrow the
-/// settings, may move between threads.
-async fn climb(cluster: ClusterSpec, client_id: String) -> Ladder {
-    let handle = tokio::runtime::Handle::current();
-    let climbing = move || handle.block_on(kafka::ladder::climb(&cluster, &client_id));
-    tokio::task::spawn_blocking(climbing)
-        .await
-        .unwrap_or_else(|error| {
-            tracing::error!(%error, "a connection ladder broke off");
-            broken_off()
-        })
-}
-
-fn broken_off() -> Ladder {
-    let rung = Rung {
-        kind: RungKind::Dns,
-        state: RungState::Failed,
-        took_ms: None,
-        code: Some("internal".to_owned()),
-        detail: "The test broke off; the reason is in the log.".to_owned(),
-        advice: "Try again.".to_owned(),
-    };
-    Ladder {
-        rungs: vec![rung],
-        cluster_id: None,
-        brokers: Vec::new(),
-    }
 }
