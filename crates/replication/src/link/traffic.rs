@@ -8,12 +8,12 @@ use std::{
 
 use futures_util::stream::FuturesUnordered;
 use kafka::{Error, backoff::Backoff, produce::ProduceConnection};
-use model::problem::Problem;
 
 use super::{
     decode::Payload,
     event::PartitionId,
     fetch::{Fetcher, Queued},
+    problems::Problems,
 };
 use crate::credit::Credit;
 
@@ -141,7 +141,7 @@ pub(super) struct Traffic {
     pub(super) replies: FuturesUnordered<Reply>,
     serial: u64,
     /// Why the last attempt to reach a side's broker failed, by connection.
-    pub(super) problems: BTreeMap<ConnectionKey, Problem>,
+    pub(super) problems: Problems<ConnectionKey>,
     /// Connections with something to send.
     pub(super) sending: BTreeSet<ConnectionKey>,
 }
@@ -154,7 +154,7 @@ impl Traffic {
             backoffs: HashMap::new(),
             replies: FuturesUnordered::new(),
             serial: 0,
-            problems: BTreeMap::new(),
+            problems: Problems::default(),
             sending: BTreeSet::new(),
         }
     }
@@ -177,7 +177,7 @@ impl Traffic {
 
     pub(super) fn opened(&mut self, key: ConnectionKey, line: Line) {
         self.backoffs.remove(&key);
-        self.problems.remove(&key);
+        self.problems.clear(&key);
         self.lines.insert(key, line);
     }
 
@@ -198,7 +198,7 @@ impl Traffic {
             wanted.contains(key)
                 || matches!(line, Line::Produce(producer) if producer.requests > 0)
         });
-        self.problems.retain(|key, _| wanted.contains(key));
+        self.problems.retain(|key| wanted.contains(key));
         self.sending.retain(|key| wanted.contains(key));
     }
 

@@ -60,6 +60,7 @@ const FOLLOW_MS: i64 = 2_000;
 #[derive(Debug, Default)]
 pub(super) struct Errand {
     running: bool,
+    started_at_ms: i64,
     due_at_ms: i64,
 }
 
@@ -67,8 +68,16 @@ impl Errand {
     /// Returns whether it is to be started now; it then counts as running.
     fn start(&mut self, now_ms: i64) -> bool {
         let start = !self.running && self.due_at_ms <= now_ms;
-        self.running |= start;
+        if start {
+            self.running = true;
+            self.started_at_ms = now_ms;
+        }
         start
+    }
+
+    /// Returns for how long it has been waiting for its answer, 0 while it is not asked.
+    fn open_for_ms(&self, now_ms: i64) -> i64 {
+        if self.running { now_ms - self.started_at_ms } else { 0 }
     }
 
     fn finished(&mut self, next_ms: i64) {

@@ -239,9 +239,7 @@ impl Worker {
         }
         let problem = self.unreachable(key, error);
         let wall_ms = self.wire.wall_ms();
-        let place = format!("{:?} {} {}", key.side, key.broker, key.shard);
-        self.problems.note(&place, problem.clone(), wall_ms);
-        self.traffic.problems.insert(key, problem);
+        self.traffic.problems.note(key, problem, wall_ms);
     }
 
     fn unreachable(&self, key: ConnectionKey, error: &Error) -> Problem {
@@ -362,7 +360,6 @@ impl Worker {
 
     fn line_opened(&mut self, key: ConnectionKey, line: Line) {
         self.traffic.opened(key, line);
-        self.problems.clear(&format!("{:?} {} {}", key.side, key.broker, key.shard));
     }
 
     /// Puts a partition into its producer's queue, if it may have something to send.

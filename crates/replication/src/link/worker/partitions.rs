@@ -55,9 +55,9 @@ impl Worker {
                 (Stage::Idle, true) => self.begin(id, now_ms),
                 (Stage::Idle, false) | (Stage::Draining, false) => {}
                 (Stage::Copying | Stage::Settling, false) => self.drain(id),
-                (Stage::Due { .. } | Stage::TakingOver | Stage::Storing(_), false) => {
-                    self.abandon(id);
-                }
+                (Stage::Due { .. } | Stage::TakingOver, false) => self.abandon(id),
+                // What it found is stored first; then it stops.
+                (Stage::Storing(_), false) => {}
                 (Stage::Held(_), false) => self.partitions[index].stage = Stage::Idle,
                 (_, true) => {}
             }
@@ -196,9 +196,9 @@ impl Worker {
         partition.end_flow(produce_timeout_ms);
         partition.stage = Stage::Idle;
         partition.problem = None;
-        partition.store_due = false;
         if !self.slots.get(&partition.slot).is_some_and(super::slots::SlotEntry::owned) {
             partition.position = None;
+            partition.store_due = false;
         }
     }
 
@@ -255,6 +255,8 @@ impl Worker {
                     return;
                 }
                 if let Some(flow) = &mut partition.flow {
+                    // The take-over may be called off: what was acknowledged is stored all the same.
+                    partition.store_due |= flow.dirty();
                     for segment in flow.take_segments() {
                         partition.map.push(segment);
                     }
@@ -419,7 +421,12 @@ impl Worker {
     /// The take-over's outcome stands in the control topic: data flows.
     pub(super) fn start_copying(&mut self, id: PartitionId) {
         let guard_ms = self.guard_ms();
+        let runs = self.may_run(id);
         let partition = &mut self.partitions[id.0];
+        if !runs {
+            partition.stage = Stage::Idle;
+            return;
+        }
         let Stage::Storing(resumed) = std::mem::replace(&mut partition.stage, Stage::Copying) else {
             return;
         };
@@ -496,6 +503,7 @@ impl Worker {
         let partition = &mut self.partitions[id.0];
         warn!(topic = finding.topic, partition = finding.partition, kind = ?finding.kind, "partition held: {}", finding.detail);
         partition.end_flow(timeout_ms);
+        partition.problem = None;
         partition.stage = Stage::Held(Box::new(finding));
     }
 

@@ -464,7 +464,7 @@ impl Worker {
         self.partitions.iter().any(|p| p.slot == number && p.in_flight() > 0)
     }
 
-    fn control_unreachable(&self, cause: &str) -> Problem {
+    pub(super) fn control_unreachable(&self, cause: &str) -> Problem {
         let topic = control_topic_name(self.link.spec.name.as_str());
         Problem {
             code: "control.unreachable".to_owned(),

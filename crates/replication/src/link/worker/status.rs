@@ -22,6 +22,8 @@ use crate::{
 const BEHIND_MS: i64 = 60_000;
 /// How long reading stored positions may take before the link counts as waiting.
 const STARTING_MS: i64 = 30_000;
+/// How long a side may be away, or silent, before the link counts as waiting (SEMANTICS 8).
+const SILENCE_MS: i64 = 5_000;
 
 /// The status of a link before its loop has run.
 pub(super) fn starting(link: &DesiredLink, now_ms: i64) -> LinkStatus {
@@ -47,10 +49,11 @@ pub(super) fn starting(link: &DesiredLink, now_ms: i64) -> LinkStatus {
 
 impl Worker {
     pub(super) fn every_second(&mut self) {
+        self.note_silence();
         let now_ms = self.wire.wall_ms();
         self.rates.mark(now_ms);
         self.latency.mark(now_ms);
-        let source_answers = !self.traffic.problems.keys().any(|key| key.side == Side::Fetch);
+        let source_answers = !self.traffic.problems.places().any(|key| key.side == Side::Fetch);
         for partition in &mut self.partitions {
             partition.rates.mark(now_ms);
             if let (Some(end), true) = (partition.source_end, source_answers) {
@@ -60,6 +63,17 @@ impl Worker {
         let status = self.measure(now_ms);
         self.note_state(&status, now_ms);
         self.status.send_replace(LinkStatus { since_ms: self.state_since.1, ..status });
+    }
+
+    /// A destination that says nothing at all is noticed by the question that is asked most often, long before that
+    /// question's time-out.
+    fn note_silence(&mut self) {
+        let silent_ms = self.follow.open_for_ms(self.wire.monotonic_ms());
+        if silent_ms >= SILENCE_MS && self.root_known && !self.problems.is_at("follow") {
+            let cause = format!("no answer for {} s", silent_ms / 1_000);
+            let problem = self.control_unreachable(&cause);
+            self.problems.note("follow", problem, self.wire.wall_ms() - silent_ms);
+        }
     }
 
     /// Logs a change of state and records it in the ledger.
@@ -88,7 +102,8 @@ impl Worker {
 
     fn measure(&mut self, now_ms: i64) -> LinkStatus {
         let topics = self.topic_statuses(now_ms);
-        let mut problems: Vec<Problem> = self.problems.all().cloned().collect();
+        let of_lines = self.traffic.problems.all();
+        let mut problems: Vec<Problem> = self.problems.all().chain(of_lines).cloned().collect();
         problems.extend(topics.iter().filter_map(|topic| topic.problem.clone()));
         let of_partitions = topics.iter().flat_map(|topic| &topic.partitions);
         problems.extend(of_partitions.filter_map(|p| p.problem.clone()).take(20));
@@ -164,7 +179,7 @@ impl Worker {
         let stuck = |side: Side| {
             let lines = self.traffic.lines.keys().filter(|key| key.side == side);
             let (all, failed) = lines.fold((0, 0), |(all, failed), key| {
-                (all + 1, failed + usize::from(self.traffic.problems.contains_key(key)))
+                (all + 1, failed + usize::from(self.traffic.problems.is_at(key)))
             });
             all > 0 && all == failed
         };
@@ -177,7 +192,7 @@ impl Worker {
     }
 
     fn blocks_all(&self, problem: &Problem, now_ms: i64) -> bool {
-        let lasting = problem.first_seen_ms.is_some_and(|first| now_ms - first >= 5_000);
+        let lasting = problem.first_seen_ms.is_some_and(|first| now_ms - first >= SILENCE_MS);
         self.prepared.is_none() || lasting
     }
 
