@@ -21,8 +21,10 @@ use super::{
     position::{Identity, Meaning, Position},
 };
 
+mod conclude;
 mod facts;
 mod judge;
+mod words;
 
 /// Where a partition without a position begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

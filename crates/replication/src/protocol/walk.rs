@@ -38,6 +38,8 @@ pub struct Walk {
     pub missing: i64,
     /// Where the first of them was.
     pub missing_from: i64,
+    /// How many of them nobody can explain: the broker does not know us either.
+    pub unknown: i64,
     /// Epoch and last sequence of our last batch, whichever it is.
     pub last: Option<(i16, i32)>,
     /// Offset after our last batch that continued the sequence.

@@ -78,14 +78,14 @@ pub(super) async fn tail<D: Destination>(
     Ok(batches)
 }
 
-/// Counts the records of the tail at the source, under the stored settings.
+/// Counts records at the source from an offset on, under the stored settings.
 pub(super) async fn count<S: Source>(
     source: &S,
     stored: &Position,
-    written: i64,
+    mut from: i64,
+    records: i64,
 ) -> Result<Counter, PortError> {
-    let mut counter = Counter::new(stored.source_next, written);
-    let mut from = stored.source_next;
+    let mut counter = Counter::new(from, records);
     while !counter.done() {
         let page = source.headers(from, stored.meaning.isolation).await?;
         let Some(last) = page.last() else { break };
