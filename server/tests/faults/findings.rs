@@ -94,12 +94,14 @@ impl Scene {
     /// Waits until a topic is held, and asserts that everything says so.
     pub fn until_held(&self, index: usize, kind: &str, partitions: usize) -> Vec<Value> {
         let found = self.until_findings(index, kind, "held", partitions);
-        let topic = self.until_topic("held", index, |t| t["state"] == "needs_decision");
-        let partitions = topic["partitions"].as_array().unwrap();
-        for partition in partitions {
-            assert_eq!(partition["state"], "needs_decision", "{topic:#}");
+        let topic = self.until_topic("held", index, |topic| {
+            let all = topic["partitions"].as_array();
+            all.is_some_and(|all| all.iter().all(|p| p["state"] == "needs_decision"))
+        });
+        for partition in topic["partitions"].as_array().unwrap() {
             assert_whole(&partition["problem"], "needs_decision");
         }
+        assert_eq!(topic["state"], "needs_decision");
         assert_eq!(self.status()["state"], "needs_decision");
         found
     }

@@ -46,13 +46,17 @@ pub fn unique(stem: &str) -> String {
     format!("{stem}-{}", &uuid::Uuid::new_v4().simple().to_string()[..8])
 }
 
-/// A folder for data, empty at first. Folders of processes that are gone are removed on the way.
+/// A folder for data, empty at first. Folders of earlier runs are removed on the way.
 fn data_dir() -> PathBuf {
     let base = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults");
     for entry in std::fs::read_dir(&base).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let pid = name.split('-').next().unwrap_or_default();
-        if !Path::new("/proc").join(pid).exists() {
+        let gone = !Path::new("/proc").join(pid).exists();
+        let made = entry.metadata().and_then(|about| about.modified()).ok();
+        let age = made.and_then(|at| at.elapsed().ok()).unwrap_or_default();
+        // Logs of the last run stay readable for a while.
+        if gone && age > Duration::from_secs(3_600) {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
