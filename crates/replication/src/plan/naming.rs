@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use model::{
+    Name,
     cycle::LinkEdge,
     link::{Isolation, LinkSpec},
     preview::{self, DestinationFact, Taken, TopicFact, TopicPreview, Verdict, preview},
@@ -70,7 +71,7 @@ pub fn name_topics(
     let spec = scene.spec;
     let mut link = LinkEdge::compile(spec, scene.source_cluster_id, scene.destination_cluster_id)?;
     link.fixed = fixed_by_topic(scene.fixed);
-    let others: Vec<LinkEdge> = scene.others.iter().filter_map(edge_of).collect();
+    let others: Vec<LinkEdge> = scene.others.iter().filter_map(|other| edge_of(scene, other)).collect();
     // Whether an existing topic holds records is for the plan to judge: here only its name counts.
     let destination: Vec<DestinationFact> = destination_topics
         .iter()
@@ -128,11 +129,17 @@ fn fixed_by_topic(fixed: &[FixedMirror]) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Links whose clusters were never seen cannot be placed, and have not copied anything yet.
-fn edge_of(other: &OtherLink) -> Option<LinkEdge> {
-    let source = other.source_cluster_id.as_deref()?;
-    let destination = other.destination_cluster_id.as_deref()?;
-    LinkEdge::compile(&other.spec, source, destination).ok()
+/// A cluster whose id was never seen stands under its name: a link may run before anybody planned it.
+fn edge_of(scene: &Scene<'_>, other: &OtherLink) -> Option<LinkEdge> {
+    let place = |name: &Name, seen: &Option<String>| match seen {
+        _ if *name == scene.spec.source => scene.source_cluster_id.to_owned(),
+        _ if *name == scene.spec.destination => scene.destination_cluster_id.to_owned(),
+        Some(id) => id.clone(),
+        None => format!("unseen {name}"),
+    };
+    let source = place(&other.spec.source, &other.source_cluster_id);
+    let destination = place(&other.spec.destination, &other.destination_cluster_id);
+    LinkEdge::compile(&other.spec, &source, &destination).ok()
 }
 
 fn named(line: TopicPreview) -> Named {
