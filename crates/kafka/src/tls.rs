@@ -169,7 +169,10 @@ fn certificate_failure(reason: &CertificateError) -> TlsFailure {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             TlsFailure::NotYetValid
         }
-        CertificateError::UnknownIssuer => TlsFailure::UnknownIssuer,
+        // An authority that was made anew under its old name signs with another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            TlsFailure::UnknownIssuer
+        }
         reason if is_name_mismatch(reason) => TlsFailure::NameMismatch,
         _ => TlsFailure::BadCertificate,
     }
