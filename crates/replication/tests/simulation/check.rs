@@ -119,9 +119,10 @@ fn order(
             // What nothing of ours followed is not noticed yet, what was deleted leaves no trace, and in a log that was cut
             // others may have filled the cut.
             let start = world.mirror[partition].log_start;
-            let cut = found
-                .iter()
-                .any(|f| f.kind == FindingKind::DestinationChanged);
+            let cut = filled(&world.mirror[partition])
+                || found
+                    .iter()
+                    .any(|f| f.kind == FindingKind::DestinationChanged);
             let said = [FindingKind::ForeignWrite, FindingKind::Duplicate];
             let said = said.iter().any(|kind| says(found, *kind, rec, &[*offset]));
             if !cut && (start..last_of_ours).contains(offset) && !said {

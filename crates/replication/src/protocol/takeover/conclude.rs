@@ -91,9 +91,8 @@ impl Room<'_> {
         };
         let expected = sequence::advance(stored.next_sequence, walk.written);
         let more = sequence::distance(expected, known.last_sequence) + 1;
-        if more < walk.missing {
-            walk.foreign.push((walk.missing_from, self.facts.log_end));
-        }
+        // Gone offsets that the broker does not count were others', or ours before an election.
+        walk.unknown = (walk.missing - more.max(0)).max(0);
         walk.written += more.clamp(0, walk.missing);
         if more >= 0 {
             walk.last = Some((known.epoch, known.last_sequence));
