@@ -46,7 +46,8 @@ impl Queued {
     }
 
     pub(super) fn sub(&self, bytes: usize) {
-        self.0.fetch_sub(bytes, Ordering::Relaxed);
+        let before = self.0.fetch_sub(bytes, Ordering::Relaxed);
+        debug_assert!(before >= bytes, "bytes of another start were taken off");
     }
 
     fn bytes(&self) -> usize {
@@ -264,7 +265,7 @@ impl Work {
                 high_watermark: fetched.high_watermark,
                 last_stable_offset: fetched.last_stable_offset,
                 log_start: fetched.log_start,
-                preferred_read_replica: fetched.preferred_read_replica,
+                queued: lane.queued.clone(),
                 decoded,
             });
             if failed {
@@ -304,6 +305,7 @@ pub(super) struct FetchedLane {
     pub(super) high_watermark: i64,
     pub(super) last_stable_offset: i64,
     pub(super) log_start: i64,
-    pub(super) preferred_read_replica: Option<i32>,
+    /// Where its bytes are counted: the partition may count those of a later start elsewhere by now.
+    pub(super) queued: Queued,
     pub(super) decoded: Decoded,
 }

@@ -56,7 +56,7 @@ impl Worker {
         let partition = &mut self.partitions[id.0];
         let copying = matches!(partition.stage, Stage::Copying);
         if partition.lane != fetched.generation || !copying {
-            return partition.queued.sub(fetched.decoded.bytes);
+            return fetched.queued.sub(fetched.decoded.bytes);
         }
         if !fetched.error.is_ok() {
             return self.lane_failed(id, fetched.error);
@@ -88,7 +88,7 @@ impl Worker {
         for batch in fetched.decoded.outgoing {
             let epoch = batch.leader_epoch;
             if !vouched(flow.fetch_epoch(), epoch) {
-                partition.queued.sub(left);
+                fetched.queued.sub(left);
                 return self.verify(id, epoch);
             }
             left = left.saturating_sub(batch.payload.batch.size_bytes());
@@ -528,7 +528,7 @@ impl Worker {
                     self.answered(part, None);
                 }
                 let open = self.traffic.producer(key).is_some_and(|p| p.serial == serial);
-                if open && !matches!(error, Error::Withheld { .. }) {
+                if open && !matches!(error, Error::Withheld) {
                     self.line_failed(key, &error);
                 }
             }
