@@ -21,11 +21,13 @@ const EDGES: [(&str, &[&str]); 7] = [
     ("xtask", &[]),
 ];
 
-/// Edges that only tests may have: the development commands start real brokers.
-const DEV_EDGES: [(&str, &[&str]); 3] = [
+/// Edges that only tests may have: the development commands start real brokers and a real
+/// Postgres.
+const DEV_EDGES: [(&str, &[&str]); 4] = [
     ("kafka", &["xtask"]),
     ("replication", &["xtask"]),
     ("server", &["xtask"]),
+    ("store", &["xtask"]),
 ];
 
 /// Libraries with a home: only these crates may depend on them.

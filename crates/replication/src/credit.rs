@@ -73,8 +73,14 @@ impl Budget {
     fn try_take(&self, bytes: usize) -> Option<Credit> {
         let limit = self.limit();
         let fits = |used: usize| (used == 0 || used + bytes <= limit).then_some(used + bytes);
-        let taken = self.0.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits);
-        taken.ok().map(|_| Credit { budget: self.0.clone(), bytes })
+        let taken = self
+            .0
+            .used
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, fits);
+        taken.ok().map(|_| Credit {
+            budget: self.0.clone(),
+            bytes,
+        })
     }
 }
 
@@ -82,7 +88,9 @@ impl Credit {
     /// Corrects the credit to what was really used; may exceed the limit by one oversized batch.
     pub fn settle(&mut self, bytes: usize) {
         if bytes > self.bytes {
-            self.budget.used.fetch_add(bytes - self.bytes, Ordering::AcqRel);
+            self.budget
+                .used
+                .fetch_add(bytes - self.bytes, Ordering::AcqRel);
         } else if bytes < self.bytes {
             self.budget.give_back(self.bytes - bytes);
         }
@@ -90,7 +98,8 @@ impl Credit {
     }
 
     /// Returns the bytes held.
-    pub fn bytes(&self) -> usize {
+    #[cfg(test)]
+    fn bytes(&self) -> usize {
         self.bytes
     }
 }

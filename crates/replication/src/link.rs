@@ -88,7 +88,14 @@ impl LinkHandle {
         let span = info_span!("link", link.id = %desired.id, link.name = %desired.spec.name);
         let (worker, status) = worker::Worker::new(context, desired, budget.clone(), stop.clone());
         let task = tokio::spawn(worker.run(command_receiver).instrument(span));
-        Self { control_topic, budget, commands, status, stop, task }
+        Self {
+            control_topic,
+            budget,
+            commands,
+            status,
+            stop,
+            task,
+        }
     }
 
     pub(crate) fn commands(&self) -> mpsc::Sender<Command> {
@@ -101,7 +108,9 @@ impl LinkHandle {
 
     /// Hands a change over; returns whether the link took it.
     pub(crate) fn change(&self, desired: DesiredLink) -> bool {
-        self.commands.try_send(Command::Change(Box::new(desired))).is_ok()
+        self.commands
+            .try_send(Command::Change(Box::new(desired)))
+            .is_ok()
     }
 
     /// Drains, stores positions, releases slots, ends the task.

@@ -94,7 +94,11 @@ impl EndHistory {
     /// Returns how many records a second were produced between the last two points, `None` while unknown.
     pub fn rate_per_s(&self) -> Option<f64> {
         let newest = self.points.back()?;
-        let before = self.points.iter().rev().find(|point| newest.0 - point.0 >= FINE_STEP_MS)?;
+        let before = self
+            .points
+            .iter()
+            .rev()
+            .find(|point| newest.0 - point.0 >= FINE_STEP_MS)?;
         Some((newest.1 - before.1) as f64 / ((newest.0 - before.0) as f64 / 1000.0))
     }
 
@@ -142,7 +146,8 @@ impl LatencyMeter {
     }
 
     fn window() -> Histogram<u64> {
-        Histogram::new_with_max(HIGHEST_MS, 2).expect("bounds are constants that the histogram takes")
+        Histogram::new_with_max(HIGHEST_MS, 2)
+            .expect("bounds are constants that the histogram takes")
     }
 
     /// Records that `records` records took `latency_ms`; below 0 counts as 0 and notes clock skew.

@@ -25,7 +25,9 @@ use kafka::{Client, Timeouts, client::Options};
 use model::{cluster::ClusterSpec, link::LinkSpec, plan::Plan, problem::Problem};
 
 pub use check::check_with_destination;
-pub use facts::{Destination, DestinationTopic, Facts, FixedMirror, Refusal, Selected, SourceTopic};
+pub use facts::{
+    Destination, DestinationTopic, Facts, FixedMirror, Refusal, Selected, SourceTopic,
+};
 pub use fingerprint::fingerprint;
 pub use gather::{Depth, GatherError, Gathered, Inquiry, gather};
 pub use mirrors::fixed_mirrors;
@@ -77,14 +79,26 @@ async fn ask_both(request: &PlanRequest) -> Result<Plan, Box<Problem>> {
 
 /// Asking gives up before the whole plan does, so that the cluster at fault is known.
 fn client(spec: &ClusterSpec, timeout: Duration) -> Result<Client, Box<Problem>> {
-    let timeouts = Timeouts { connect: timeout / 3, request: timeout / 2 };
-    let options = Options { client_id: "causeway-plan".to_owned(), timeouts };
+    let timeouts = Timeouts {
+        connect: timeout / 3,
+        request: timeout / 2,
+    };
+    let options = Options {
+        client_id: "causeway-plan".to_owned(),
+        timeouts,
+    };
     Client::new(spec, options).map_err(|error| problems::unreachable(spec, &error))
 }
 
-async fn work(request: &PlanRequest, source: &Client, destination: &Client) -> Result<Plan, Box<Problem>> {
+async fn work(
+    request: &PlanRequest,
+    source: &Client,
+    destination: &Client,
+) -> Result<Plan, Box<Problem>> {
     let at_destination = |error| problems::unreachable(&request.destination, &error);
-    let mirrors = read_mirrors(destination, &request.spec.name).await.map_err(at_destination)?;
+    let mirrors = read_mirrors(destination, &request.spec.name)
+        .await
+        .map_err(at_destination)?;
     let inquiry = Inquiry {
         source,
         destination,
@@ -95,9 +109,13 @@ async fn work(request: &PlanRequest, source: &Client, destination: &Client) -> R
         new_topics: new_topics(&request.spec, &mirrors),
         depth: Depth::All,
     };
-    let gathered = gather(&inquiry).await.map_err(|error| problems::not_gathered(request, error))?;
+    let gathered = gather(&inquiry)
+        .await
+        .map_err(|error| problems::not_gathered(request, error))?;
     let mut topics = plan_topics(&gathered.facts);
-    check_with_destination(destination, &mut topics).await.map_err(at_destination)?;
+    check_with_destination(destination, &mut topics)
+        .await
+        .map_err(at_destination)?;
     backlog::tell_backlog(source, &request.spec, &gathered.source, &mut topics).await;
     let mut plan = Plan {
         fingerprint: String::new(),
@@ -105,7 +123,11 @@ async fn work(request: &PlanRequest, source: &Client, destination: &Client) -> R
         destination_cluster_id: gathered.destination_cluster_id,
         topics,
         not_selected: gathered.not_selected,
-        warnings: gathered.warnings.into_iter().chain(mirrors.warnings).collect(),
+        warnings: gathered
+            .warnings
+            .into_iter()
+            .chain(mirrors.warnings)
+            .collect(),
         refusals: gathered.refusals,
     };
     plan.fingerprint = fingerprint(&plan, request.revision);
@@ -114,5 +136,9 @@ async fn work(request: &PlanRequest, source: &Client, destination: &Client) -> R
 
 /// A link that takes no new topics has its set from its first start.
 fn new_topics(spec: &LinkSpec, mirrors: &Mirrors) -> NewTopics {
-    if spec.topics.new_topics || mirrors.fixed.is_empty() { NewTopics::Taken } else { NewTopics::Left }
+    if spec.topics.new_topics || mirrors.fixed.is_empty() {
+        NewTopics::Taken
+    } else {
+        NewTopics::Left
+    }
 }

@@ -82,7 +82,12 @@ impl Supervisor {
             news_sender,
         };
         let task = tokio::spawn(work.run(news));
-        Self { wake, statuses, stop, task }
+        Self {
+            wake,
+            statuses,
+            stop,
+            task,
+        }
     }
 
     /// Tells the supervisor that intent changed.
@@ -165,15 +170,18 @@ impl Work {
             .links
             .iter()
             .filter(|(id, running)| {
-                wanted.get(*id).is_none_or(|link| needs_restart(&running.desired, link))
+                wanted
+                    .get(*id)
+                    .is_none_or(|link| needs_restart(&running.desired, link))
             })
             .map(|(id, _)| id.clone())
             .collect();
         self.stop_links(ended).await;
         for (id, link) in wanted {
             match self.links.get_mut(&id) {
-                Some(running) if running.desired.revision == link.revision
-                    && running.desired.decisions == link.decisions => {}
+                Some(running)
+                    if running.desired.revision == link.revision
+                        && running.desired.decisions == link.decisions => {}
                 Some(running) if running.handle.change(link.clone()) => running.desired = link,
                 // It is told again with the next look at the ledger.
                 Some(_) => self.revision = None,
@@ -193,7 +201,13 @@ impl Work {
             news: self.news_sender.clone(),
         };
         let handle = LinkHandle::start(context, link.clone());
-        self.links.insert(link.id.clone(), Running { desired: link, handle });
+        self.links.insert(
+            link.id.clone(),
+            Running {
+                desired: link,
+                handle,
+            },
+        );
     }
 
     /// Drains links side by side, then takes their control topics out of the groups.
@@ -202,7 +216,10 @@ impl Work {
         let mut stops = tokio::task::JoinSet::new();
         for running in ended {
             let control_topic = running.handle.control_topic.clone();
-            if let Some(group) = self.groups.get_mut(running.desired.destination.name.as_str()) {
+            if let Some(group) = self
+                .groups
+                .get_mut(running.desired.destination.name.as_str())
+            {
                 group.forget(&control_topic);
             }
             info!(link.name = %running.desired.spec.name, "stopping link");
@@ -238,15 +255,25 @@ impl Work {
             return; // the link was stopped meanwhile
         };
         let destination = &running.desired.destination;
-        let group = self.groups.entry(destination.name.to_string()).or_insert_with(|| {
-            let id = format!("causeway.workers.{}", news.installation);
-            WorkerGroup::join(destination, id, &self.settings.worker)
-        });
-        group.add(running.handle.control_topic.clone(), running.handle.commands());
+        let group = self
+            .groups
+            .entry(destination.name.to_string())
+            .or_insert_with(|| {
+                let id = format!("causeway.workers.{}", news.installation);
+                WorkerGroup::join(destination, id, &self.settings.worker)
+            });
+        group.add(
+            running.handle.control_topic.clone(),
+            running.handle.commands(),
+        );
     }
 
     fn publish(&self) {
-        let statuses = self.links.values().map(|running| running.handle.status()).collect();
+        let statuses = self
+            .links
+            .values()
+            .map(|running| running.handle.status())
+            .collect();
         self.statuses.send_replace(Arc::new(statuses));
     }
 
@@ -254,13 +281,18 @@ impl Work {
         let started = Instant::now();
         let all: Vec<String> = self.links.keys().cloned().collect();
         self.stop_links(all).await;
-        info!(took_ms = started.elapsed().as_millis() as u64, "all links stopped");
+        info!(
+            took_ms = started.elapsed().as_millis() as u64,
+            "all links stopped"
+        );
     }
 }
 
 /// Says whether a link's task cannot take the change and must be started anew.
 fn needs_restart(old: &DesiredLink, new: &DesiredLink) -> bool {
-    old.source != new.source || old.destination != new.destination || old.spec.slots != new.spec.slots
+    old.source != new.source
+        || old.destination != new.destination
+        || old.spec.slots != new.spec.slots
 }
 
 fn ticks(period: Duration) -> tokio::time::Interval {

@@ -13,7 +13,10 @@ use kafka::{
     patch::{Times, passes_through},
 };
 
-use crate::{credit::Credit, protocol::flow::{Outgoing, Runs}};
+use crate::{
+    credit::Credit,
+    protocol::flow::{Outgoing, Runs},
+};
 
 /// A batch on its way, with the memory of the frame it stands in.
 #[derive(Clone, Debug)]
@@ -66,7 +69,11 @@ pub(super) fn decode(
 ) -> Decoded {
     let mut decoded = Decoded::default();
     let mut aborted = AbortedIndex::new(fetched.aborted.iter().copied());
-    let mut span = Span { from: lane.next, leader_epoch: -1, explained: true };
+    let mut span = Span {
+        from: lane.next,
+        leader_epoch: -1,
+        explained: true,
+    };
     for batch in walk(fetched.records.clone()) {
         let batch = match batch.and_then(|batch| batch.verify().map(|()| batch)) {
             Ok(batch) => batch,
@@ -93,7 +100,11 @@ pub(super) fn decode(
         decoded.advanced = true;
     }
     if decoded.advanced && span.from < lane.next {
-        decoded.gap_to = Some(Gap { to: lane.next, leader_epoch: span.leader_epoch, explained: span.explained });
+        decoded.gap_to = Some(Gap {
+            to: lane.next,
+            leader_epoch: span.leader_epoch,
+            explained: span.explained,
+        });
     }
     decoded
 }
@@ -119,20 +130,28 @@ fn take(
     decoded: &mut Decoded,
 ) -> Result<(), String> {
     let (from, to) = (lane.next.max(batch.base_offset()), batch.next_offset());
-    let singly = lane.singly.filter(|(start, end)| *start < to && from < *end);
-    let pieces = match singly {
+    let singly = lane
+        .singly
+        .filter(|(start, end)| *start < to && from < *end);
+    let pieces: Vec<std::ops::Range<i64>> = match singly {
         Some(_) => (from..to).map(|offset| offset..offset + 1).collect(),
-        None => vec![from..to],
+        None => std::iter::once(from..to).collect(),
     };
     for piece in pieces {
         let whole = piece == (batch.base_offset()..to);
         let (ready, runs) = if whole && passes_through(&batch, Times::Visible) {
-            (batch.clone(), Runs::Dense(batch.base_offset(), i64::from(batch.records_count())))
+            (
+                batch.clone(),
+                Runs::Dense(batch.base_offset(), i64::from(batch.records_count())),
+            )
         } else {
             decoded.slow_path += 1;
             match rebuild(&batch, piece.clone()).map_err(|error| error.to_string())? {
                 Some(rebuilt) => {
-                    let runs = rebuilt.runs.iter().map(|run| (run.source_start, run.length));
+                    let runs = rebuilt
+                        .runs
+                        .iter()
+                        .map(|run| (run.source_start, run.length));
                     let runs = Runs::Sparse(runs.collect());
                     (rebuilt.batch, runs)
                 }
@@ -149,9 +168,16 @@ fn take(
             first_timestamp_ms: ready.base_timestamp(),
             max_timestamp_ms: ready.max_timestamp(),
             alone: singly.is_some() || ready.size_bytes() >= lane.alone_bytes,
-            payload: Payload { batch: ready, credit: credit.clone() },
+            payload: Payload {
+                batch: ready,
+                credit: credit.clone(),
+            },
         });
-        *span = Span { from: piece.end, leader_epoch: batch.leader_epoch(), explained: true };
+        *span = Span {
+            from: piece.end,
+            leader_epoch: batch.leader_epoch(),
+            explained: true,
+        };
     }
     Ok(())
 }

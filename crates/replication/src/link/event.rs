@@ -2,9 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kafka::{
-    Error, client::ClusterMetadata, fetch::FetchConnection, produce::ProduceConnection,
-};
+use kafka::{Error, client::ClusterMetadata, fetch::FetchConnection, produce::ProduceConnection};
 use model::problem::Problem;
 
 use super::{fetch::FetchedLane, slot::SlotNews, traffic::ConnectionKey};
@@ -28,7 +26,10 @@ pub(super) enum Event {
 /// What a fetch connection tells.
 #[derive(Debug)]
 pub(super) enum FetchEvent {
-    Arrived { lanes: Vec<FetchedLane>, throttle: Duration },
+    Arrived {
+        lanes: Vec<FetchedLane>,
+        throttle: Duration,
+    },
     /// The connection is lost; its partitions want another.
     Closed { serial: u64, error: Error },
 }
@@ -42,11 +43,26 @@ pub(super) enum Done {
     Followed(Result<(Vec<ControlEntry>, i64), PortError>),
     SourceMetadata(Result<Arc<ClusterMetadata>, Error>),
     DestinationMetadata(Result<Arc<ClusterMetadata>, Error>),
-    FetchOpened { key: ConnectionKey, result: Result<FetchConnection, Error> },
-    ProduceOpened { key: ConnectionKey, result: Result<ProduceConnection, Error> },
-    TakenOver { id: PartitionId, generation: u64, result: Result<Outcome, PortError> },
+    FetchOpened {
+        key: ConnectionKey,
+        result: Result<FetchConnection, Error>,
+    },
+    ProduceOpened {
+        key: ConnectionKey,
+        result: Result<ProduceConnection, Error>,
+    },
+    TakenOver {
+        id: PartitionId,
+        generation: u64,
+        result: Result<Outcome, PortError>,
+    },
     /// Whether the source still holds what was fetched before this leader epoch.
-    Verified { id: PartitionId, generation: u64, epoch: i32, result: Result<bool, PortError> },
+    Verified {
+        id: PartitionId,
+        generation: u64,
+        epoch: i32,
+        result: Result<bool, PortError>,
+    },
     /// A data producer id for the link.
     ProducerId(Result<i64, Error>),
     Topics(Box<super::topics::PassResult>),

@@ -119,7 +119,11 @@ impl Fetcher {
     }
 
     fn change(&self, id: PartitionId, change: Change) {
-        let mut waiting = self.changes.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self
+            .changes
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         waiting.insert(id, change);
         self.changes.arrived.notify_one();
     }
@@ -155,12 +159,19 @@ impl Work {
             let credit = self.budget.take(FETCH_BYTES.min(self.budget.limit())).await;
             match self.connection.fetch().await {
                 Ok(reply) => {
-                    if self.hand_on(reply.partitions, reply.frame_bytes, reply.throttle, credit).await.is_none() {
+                    if self
+                        .hand_on(reply.partitions, reply.frame_bytes, reply.throttle, credit)
+                        .await
+                        .is_none()
+                    {
                         return;
                     }
                 }
                 Err(error) => {
-                    let event = FetchEvent::Closed { serial: self.serial, error };
+                    let event = FetchEvent::Closed {
+                        serial: self.serial,
+                        error,
+                    };
                     let _ = self.events.send(Event::Fetch(event)).await;
                     return;
                 }
@@ -179,7 +190,11 @@ impl Work {
 
     fn take_changes(&mut self) {
         let waiting = {
-            let mut waiting = self.changes.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut waiting = self
+                .changes
+                .waiting
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *waiting)
         };
         for (id, change) in waiting {
@@ -221,7 +236,11 @@ impl Work {
 
     /// While partitions are parked the broker must not hold the request for long.
     fn set_wait(&mut self) {
-        let wait = if self.parked.is_empty() { MAX_WAIT } else { PARKED_WAIT };
+        let wait = if self.parked.is_empty() {
+            MAX_WAIT
+        } else {
+            PARKED_WAIT
+        };
         self.connection.set_max_wait(wait);
     }
 
@@ -238,8 +257,12 @@ impl Work {
         let limit = queue_limit(&self.budget);
         let mut handed = Vec::with_capacity(partitions.len());
         for fetched in partitions {
-            let Some(id) = self.by_key.get(&fetched.key).copied() else { continue };
-            let Some(lane) = self.lanes.get_mut(&id) else { continue };
+            let Some(id) = self.by_key.get(&fetched.key).copied() else {
+                continue;
+            };
+            let Some(lane) = self.lanes.get_mut(&id) else {
+                continue;
+            };
             let decoded = if fetched.error == ErrorCode::NONE {
                 decode(&mut lane.state, &fetched, &credit)
             } else {
@@ -276,7 +299,10 @@ impl Work {
         if handed.is_empty() && throttle.is_zero() {
             return Some(());
         }
-        let event = FetchEvent::Arrived { lanes: handed, throttle };
+        let event = FetchEvent::Arrived {
+            lanes: handed,
+            throttle,
+        };
         self.events.send(Event::Fetch(event)).await.ok()
     }
 }

@@ -86,7 +86,12 @@ impl Wire {
         &self,
         topics: &[String],
     ) -> Result<Arc<ClusterMetadata>, Error> {
-        Ok(Arc::new(self.destination.client()?.metadata(Topics::Named(topics)).await?))
+        Ok(Arc::new(
+            self.destination
+                .client()?
+                .metadata(Topics::Named(topics))
+                .await?,
+        ))
     }
 }
 
@@ -114,9 +119,14 @@ pub(super) fn boot_ms() -> i64 {
 
 impl End {
     fn new(spec: &ClusterSpec, settings: &Settings) -> Self {
-        let timeouts =
-            Timeouts { connect: settings.connect_timeout, request: settings.request_timeout };
-        let options = Options { client_id: format!("causeway-{}", settings.worker), timeouts };
+        let timeouts = Timeouts {
+            connect: settings.connect_timeout,
+            request: settings.request_timeout,
+        };
+        let options = Options {
+            client_id: format!("causeway-{}", settings.worker),
+            timeouts,
+        };
         Self {
             spec: spec.clone(),
             client: Client::new(spec, options),
@@ -138,7 +148,10 @@ impl End {
             // The broker answers within the produce time-out, or never.
             Purpose::Produce => self.produce_timeout + Duration::from_secs(1),
         };
-        let timeouts = Timeouts { request, ..self.timeouts };
+        let timeouts = Timeouts {
+            request,
+            ..self.timeouts
+        };
         self.client()?.open_with(broker, purpose, timeouts).await
     }
 
@@ -175,7 +188,10 @@ impl End {
         isolation: Isolation,
     ) -> Result<FetchedPartition, PortError> {
         let client = self.client().map_err(port)?;
-        let leader = client.leader(&key.topic, key.partition).await.map_err(port)?;
+        let leader = client
+            .leader(&key.topic, key.partition)
+            .await
+            .map_err(port)?;
         let connection = self.reader(leader.broker).await.map_err(port)?;
         let options = FetchOptions {
             isolation,
@@ -191,7 +207,9 @@ impl End {
             max_bytes: READ_BYTES,
         };
         let asked = tokio::time::Instant::now();
-        let fetched = fetch_once(&connection, &options, key.clone(), from).await.map_err(port)?;
+        let fetched = fetch_once(&connection, &options, key.clone(), from)
+            .await
+            .map_err(port)?;
         if fetched.error.is_ok() {
             return Ok(fetched);
         }
@@ -205,7 +223,10 @@ impl End {
     /// Returns the topic's id as the cluster tells it now, `None` where it has no ids.
     async fn topic_id(&self, topic: &str) -> Result<Option<Uuid>, PortError> {
         let topics = [topic.to_owned()];
-        let asked = self.client().map_err(port)?.metadata(Topics::Named(&topics));
+        let asked = self
+            .client()
+            .map_err(port)?
+            .metadata(Topics::Named(&topics));
         let metadata = asked.await.map_err(port)?;
         let unknown = PortError::Broker(kafka::ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.0);
         let found = metadata.topic(topic).ok_or(unknown)?;

@@ -22,7 +22,9 @@ pub(super) enum Stage {
     /// Its slot is not ours, or the link is paused or the topic retired.
     Idle,
     /// Takes over at this monotonic time.
-    Due { at_ms: i64 },
+    Due {
+        at_ms: i64,
+    },
     TakingOver,
     /// What the take-over found is being stored.
     Storing(Box<Resumed>),
@@ -87,7 +89,10 @@ pub(super) struct Partition {
 impl Partition {
     /// Returns the position: the flow's, else the last known one.
     pub(super) fn position(&self) -> Option<&Position> {
-        self.flow.as_ref().map(Flow::position).or(self.position.as_ref())
+        self.flow
+            .as_ref()
+            .map(Flow::position)
+            .or(self.position.as_ref())
     }
 
     /// Returns how many requests are in flight.

@@ -31,7 +31,10 @@ pub(super) async fn prepare(
     if source == destination {
         return Err(same_cluster(link));
     }
-    let client = wire.destination.client().map_err(|e| unreachable(&wire.destination, "destination", &e))?;
+    let client = wire
+        .destination
+        .client()
+        .map_err(|e| unreachable(&wire.destination, "destination", &e))?;
     let (facts, first_start) = control_topic(client, wire, link).await?;
     Ok(Prepared {
         source_cluster_id: source,
@@ -48,7 +51,9 @@ async fn reach(end: &End, side: &str) -> Result<String, Box<Problem>> {
         let metadata = end.client()?.metadata(Topics::None).await?;
         Ok(metadata.cluster_id.unwrap_or_default())
     };
-    asked.await.map_err(|error: Error| unreachable(end, side, &error))
+    asked
+        .await
+        .map_err(|error: Error| unreachable(end, side, &error))
 }
 
 async fn control_topic(
@@ -75,8 +80,15 @@ async fn control_topic(
         return Err(damaged(name, "it was deleted"));
     };
     let id = facts.id.to_string();
-    if link.control_topic_id.as_ref().is_some_and(|known| *known != id) {
-        return Err(damaged(name, "it was deleted and made again (its topic id is another)"));
+    if link
+        .control_topic_id
+        .as_ref()
+        .is_some_and(|known| *known != id)
+    {
+        return Err(damaged(
+            name,
+            "it was deleted and made again (its topic id is another)",
+        ));
     }
     if !facts.keeps_all() {
         return Err(damaged(name, "its cleanup.policy is not `compact`"));
@@ -87,13 +99,22 @@ async fn control_topic(
 
 /// Returns how young our last batch must be for the broker to keep its producer state: half of the expiry time.
 async fn guard_ms(client: &Client) -> i64 {
-    let Ok(metadata) = client.metadata(Topics::None).await else { return GUARD_MS };
-    let Some(broker) = metadata.brokers.first().map(|broker| broker.id) else { return GUARD_MS };
-    let resource = ConfigResource::Broker(broker);
-    let Ok(mut configs) = client.describe_configs(std::slice::from_ref(&resource)).await else {
+    let Ok(metadata) = client.metadata(Topics::None).await else {
         return GUARD_MS;
     };
-    let Some(Ok(entries)) = configs.remove(&resource) else { return GUARD_MS };
+    let Some(broker) = metadata.brokers.first().map(|broker| broker.id) else {
+        return GUARD_MS;
+    };
+    let resource = ConfigResource::Broker(broker);
+    let Ok(mut configs) = client
+        .describe_configs(std::slice::from_ref(&resource))
+        .await
+    else {
+        return GUARD_MS;
+    };
+    let Some(Ok(entries)) = configs.remove(&resource) else {
+        return GUARD_MS;
+    };
     entries
         .iter()
         .find(|entry| entry.name == "producer.id.expiration.ms")
@@ -137,7 +158,10 @@ fn not_made(name: &str, link: &DesiredLink, cause: &str) -> Box<Problem> {
     Box::new(Problem {
         code: "control.not_made".to_owned(),
         status: 503,
-        title: format!("The control topic could not be made at `{}`.", link.spec.destination),
+        title: format!(
+            "The control topic could not be made at `{}`.",
+            link.spec.destination
+        ),
         detail: format!("Topic `{name}`: {cause}"),
         state: Some("waiting".to_owned()),
         cause: Some(cause.to_owned()),
@@ -157,7 +181,8 @@ fn damaged(name: &str, cause: &str) -> Box<Problem> {
         state: Some("needs_decision".to_owned()),
         cause: Some(cause.to_owned()),
         next_step: Some(
-            "Restore the control topic, or delete the link and make it anew under another name.".to_owned(),
+            "Restore the control topic, or delete the link and make it anew under another name."
+                .to_owned(),
         ),
         ..Problem::default()
     })

@@ -12,7 +12,9 @@ pub(super) struct Problems<Place = String> {
 
 impl<Place> Default for Problems<Place> {
     fn default() -> Self {
-        Self { open: BTreeMap::new() }
+        Self {
+            open: BTreeMap::new(),
+        }
     }
 }
 
@@ -20,12 +22,20 @@ impl<Place: Ord> Problems<Place> {
     /// Notes a problem, or that it is still there: it keeps the time it was first seen.
     pub(super) fn note(&mut self, place: impl Into<Place>, mut problem: Problem, now_ms: i64) {
         let place = place.into();
-        let before = self.open.get(&place).filter(|before| before.code == problem.code);
+        let before = self
+            .open
+            .get(&place)
+            .filter(|before| before.code == problem.code);
         problem.first_seen_ms = before.and_then(|p| p.first_seen_ms).or(Some(now_ms));
         problem.count = Some(before.and_then(|p| p.count).unwrap_or(0) + 1);
         problem.cause.get_or_insert_with(|| problem.detail.clone());
         if before.is_none() {
-            tracing::warn!(code = problem.code, detail = problem.detail, "{}", problem.title);
+            tracing::warn!(
+                code = problem.code,
+                detail = problem.detail,
+                "{}",
+                problem.title
+            );
         }
         self.open.insert(place, problem);
     }

@@ -42,7 +42,10 @@ pub(super) enum Ask {
 /// What a slot tells the loop.
 #[derive(Debug)]
 pub(super) enum SlotNews {
-    Owned { state: Box<ControlState>, quiet_at_ms: i64 },
+    Owned {
+        state: Box<ControlState>,
+        quiet_at_ms: i64,
+    },
     Stored,
     Renewed,
     /// Somebody else has it.
@@ -73,10 +76,20 @@ impl SlotTask {
         // One open store or renewal and one release fit; the loop keeps to that.
         let (asks, receiver) = mpsc::channel(4);
         let lease_until_ms = Arc::new(AtomicI64::new(i64::MIN));
-        let work = Work { wire, who, slot, events, lease_until_ms: lease_until_ms.clone() };
+        let work = Work {
+            wire,
+            who,
+            slot,
+            events,
+            lease_until_ms: lease_until_ms.clone(),
+        };
         let span = info_span!("slot", slot);
         let task = tokio::spawn(work.run(entry, receiver).instrument(span));
-        Self { asks, lease_until_ms, task }
+        Self {
+            asks,
+            lease_until_ms,
+            task,
+        }
     }
 
     /// Says whether data may be sent at this monotonic time.
@@ -118,12 +131,15 @@ struct Work {
 impl Work {
     /// Ends when the slot is released or lost, or the loop drops the task.
     async fn run(self, entry: Entry, mut asks: mpsc::Receiver<Ask>) {
-        let Some(mut slot) = self.enter(entry).await else { return };
+        let Some(mut slot) = self.enter(entry).await else {
+            return;
+        };
         while let Some(ask) = asks.recv().await {
             let (result, news) = match ask {
-                Ask::Store(records) => {
-                    (self.insist(&mut slot, Some(records)).await, SlotNews::Stored)
-                }
+                Ask::Store(records) => (
+                    self.insist(&mut slot, Some(records)).await,
+                    SlotNews::Stored,
+                ),
                 Ask::Renew => (self.insist(&mut slot, None).await, SlotNews::Renewed),
                 Ask::Release { open_until_ms } => {
                     let wire = &*self.wire;
@@ -166,7 +182,8 @@ impl Work {
                     return None;
                 }
                 Ok(Claimed::Empty) => {
-                    self.tell(SlotNews::Asks("the control topic is empty".to_owned())).await;
+                    self.tell(SlotNews::Asks("the control topic is empty".to_owned()))
+                        .await;
                     return None;
                 }
                 Err(error @ (SlotError::WentBack { .. } | SlotError::Record(_))) => {
@@ -225,11 +242,18 @@ impl Work {
     }
 
     fn renewed(&self, sent_ms: i64) {
-        self.lease_until_ms.store(sent_ms + LEASE.as_millis() as i64, Ordering::Release);
+        self.lease_until_ms
+            .store(sent_ms + LEASE.as_millis() as i64, Ordering::Release);
     }
 
     /// The loop is gone when this does not arrive.
     async fn tell(&self, news: SlotNews) {
-        let _ = self.events.send(Event::Slot { slot: self.slot, news }).await;
+        let _ = self
+            .events
+            .send(Event::Slot {
+                slot: self.slot,
+                news,
+            })
+            .await;
     }
 }

@@ -5,7 +5,11 @@
 
 use std::sync::Arc;
 
-use model::{link::LinkSpec, plan::{TopicAction, TopicPlan}, problem::Problem};
+use model::{
+    link::LinkSpec,
+    plan::{TopicAction, TopicPlan},
+    problem::Problem,
+};
 use uuid::Uuid;
 
 use super::io::{End, Wire};
@@ -30,7 +34,9 @@ impl Selection {
 
     /// Says whether the link takes this topic; nothing while the selection is faulty.
     pub(super) fn takes(&self, topic: &str) -> bool {
-        self.0.as_ref().is_some_and(|selector| selector.decide(topic, false).selected)
+        self.0
+            .as_ref()
+            .is_some_and(|selector| selector.decide(topic, false).selected)
     }
 }
 
@@ -64,11 +70,19 @@ pub(super) struct PassedTopic {
 /// Plans, and does what the plan says, topic by topic: one that cannot be made keeps no other from being copied.
 pub(super) async fn pass(wire: Arc<Wire>, input: PassInput) -> PassResult {
     let (revision, first) = (input.revision, input.first);
-    PassResult { revision, first, result: run(&wire, input).await }
+    PassResult {
+        revision,
+        first,
+        result: run(&wire, input).await,
+    }
 }
 
 async fn run(wire: &Wire, input: PassInput) -> Result<Vec<PassedTopic>, Box<Problem>> {
-    let client = |end: &End| end.client().cloned().map_err(|e| settings_problem(&end.spec.name, &e.to_string()));
+    let client = |end: &End| {
+        end.client()
+            .cloned()
+            .map_err(|e| settings_problem(&end.spec.name, &e.to_string()))
+    };
     let (source, destination) = (client(&wire.source)?, client(&wire.destination)?);
     let takes_new = input.first || input.spec.topics.new_topics;
     let inquiry = Inquiry {
@@ -78,22 +92,35 @@ async fn run(wire: &Wire, input: PassInput) -> Result<Vec<PassedTopic>, Box<Prob
         others: &input.others,
         fixed: &input.fixed,
         taken: &[],
-        new_topics: if takes_new { NewTopics::Taken } else { NewTopics::Left },
+        new_topics: if takes_new {
+            NewTopics::Taken
+        } else {
+            NewTopics::Left
+        },
         depth: Depth::Changes,
     };
-    let gathered = gather(&inquiry).await.map_err(|error| gather_problem(&input.spec, &error))?;
+    let gathered = gather(&inquiry)
+        .await
+        .map_err(|error| gather_problem(&input.spec, &error))?;
     let facts = gathered.facts;
     let sieve = Sieve::default();
     let mut passed = Vec::new();
     for plan in plan_topics(&facts) {
-        let selected = facts.selected.iter().find(|selected| selected.topic.name == plan.topic);
+        let selected = facts
+            .selected
+            .iter()
+            .find(|selected| selected.topic.name == plan.topic);
         let topic_id = selected.map_or(Uuid::nil(), |selected| selected.topic.id);
         let known = input.fixed.iter().any(|fixed| fixed.topic == plan.topic);
         if known && plan.action == TopicAction::Keep {
             continue;
         }
         let applied = apply(&destination, &plan, &sieve).await;
-        passed.push(PassedTopic { plan, topic_id, applied });
+        passed.push(PassedTopic {
+            plan,
+            topic_id,
+            applied,
+        });
     }
     Ok(passed)
 }

@@ -26,7 +26,10 @@ pub(super) struct ConnectionCount {
 
 impl Default for ConnectionCount {
     fn default() -> Self {
-        Self { fetch: 2, produce: 2 }
+        Self {
+            fetch: 2,
+            produce: 2,
+        }
     }
 }
 
@@ -52,7 +55,11 @@ impl ConnectionCount {
             Side::Fetch => self.fetch,
             Side::Produce => self.produce,
         };
-        ConnectionKey { side, broker, shard: id.0 % count.max(1) }
+        ConnectionKey {
+            side,
+            broker,
+            shard: id.0 % count.max(1),
+        }
     }
 }
 
@@ -84,9 +91,7 @@ pub(super) struct Producer {
 
 impl Producer {
     pub(super) fn may_send(&self) -> bool {
-        !self.ready.is_empty()
-            && self.requests < MAX_REQUESTS
-            && self.bytes < MAX_IN_FLIGHT_BYTES
+        !self.ready.is_empty() && self.requests < MAX_REQUESTS && self.bytes < MAX_IN_FLIGHT_BYTES
     }
 }
 
@@ -102,7 +107,7 @@ pub(super) struct SentPart {
     pub(super) max_timestamp_ms: i64,
     pub(super) source_base: i64,
     /// Gives the frame's memory back when the answer is there.
-    pub(super) credit: Arc<Credit>,
+    _credit: Arc<Credit>,
 }
 
 impl SentPart {
@@ -117,7 +122,7 @@ impl SentPart {
             first_timestamp_ms: batch.base_timestamp(),
             max_timestamp_ms: batch.max_timestamp(),
             source_base: batch.base_offset(),
-            credit: payload.credit,
+            _credit: payload.credit,
         }
     }
 }
@@ -183,9 +188,10 @@ impl Traffic {
 
     /// Notes that a connection could not be opened, or was lost; tried again after a growing while.
     pub(super) fn failed(&mut self, key: ConnectionKey, now_ms: i64) -> i64 {
-        let backoff = self.backoffs.entry(key).or_insert_with(|| {
-            Backoff::new(Duration::from_millis(200), Duration::from_secs(10))
-        });
+        let backoff = self
+            .backoffs
+            .entry(key)
+            .or_insert_with(|| Backoff::new(Duration::from_millis(200), Duration::from_secs(10)));
         let retry_at_ms = now_ms + backoff.next_delay().as_millis() as i64;
         self.sending.remove(&key);
         self.lines.insert(key, Line::Failed { retry_at_ms });
@@ -195,8 +201,7 @@ impl Traffic {
     /// Closes connections that nobody needs any more.
     pub(super) fn retain(&mut self, wanted: &BTreeSet<ConnectionKey>) {
         self.lines.retain(|key, line| {
-            wanted.contains(key)
-                || matches!(line, Line::Produce(producer) if producer.requests > 0)
+            wanted.contains(key) || matches!(line, Line::Produce(producer) if producer.requests > 0)
         });
         self.problems.retain(|key| wanted.contains(key));
         self.sending.retain(|key| wanted.contains(key));

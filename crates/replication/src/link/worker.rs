@@ -77,7 +77,11 @@ impl Errand {
 
     /// Returns for how long it has been waiting for its answer, 0 while it is not asked.
     fn open_for_ms(&self, now_ms: i64) -> i64 {
-        if self.running { now_ms - self.started_at_ms } else { 0 }
+        if self.running {
+            now_ms - self.started_at_ms
+        } else {
+            0
+        }
     }
 
     fn finished(&mut self, next_ms: i64) {
@@ -135,6 +139,8 @@ pub(super) struct Worker {
     leaving_until_ms: Option<i64>,
     last_second_ms: i64,
     state_since: (model::status::State, i64),
+    /// Since when this worker's share has not been copied yet, after a start or while it has no slots.
+    starting_since_ms: Option<i64>,
 }
 
 impl Worker {
@@ -153,6 +159,7 @@ impl Worker {
             selection: Selection::of(&link.spec),
             choices: choices(&link),
             state_since: (model::status::State::Starting, now_ms),
+            starting_since_ms: Some(now_ms),
             latency: LatencyMeter::new(now_ms),
             context,
             link,
@@ -207,7 +214,9 @@ impl Worker {
             }
             // What else is there is taken at once, so that requests fill up before they go out.
             for _ in 0..64 {
-                let Ok(event) = self.event_receiver.try_recv() else { break };
+                let Ok(event) = self.event_receiver.try_recv() else {
+                    break;
+                };
                 self.event(event);
             }
             self.pump();
@@ -226,10 +235,15 @@ impl Worker {
     }
 
     fn left(&self) -> bool {
-        let Some(until_ms) = self.leaving_until_ms else { return false };
+        let Some(until_ms) = self.leaving_until_ms else {
+            return false;
+        };
         let late = self.wire.monotonic_ms() >= until_ms;
         if late && !self.slots.is_empty() {
-            warn!(slots = self.slots.len(), "left slots without draining them to the end");
+            warn!(
+                slots = self.slots.len(),
+                "left slots without draining them to the end"
+            );
         }
         self.slots.is_empty() || late
     }
@@ -279,8 +293,17 @@ impl Worker {
             Done::DestinationMetadata(result) => self.destination_metadata(result),
             Done::FetchOpened { key, result } => self.fetch_opened(key, result),
             Done::ProduceOpened { key, result } => self.produce_opened(key, result),
-            Done::TakenOver { id, generation, result } => self.taken_over(id, generation, result),
-            Done::Verified { id, generation, epoch, result } => {
+            Done::TakenOver {
+                id,
+                generation,
+                result,
+            } => self.taken_over(id, generation, result),
+            Done::Verified {
+                id,
+                generation,
+                epoch,
+                result,
+            } => {
                 self.verified(id, generation, epoch, result);
             }
             Done::ProducerId(result) => self.producer_id(result),
@@ -296,7 +319,8 @@ impl Worker {
             Ok(prepared) => {
                 self.problems.clear("prepare");
                 self.prepare.finished(i64::MAX);
-                self.wire.control_topic_is(prepared.control_topic_id, prepared.slots);
+                self.wire
+                    .control_topic_is(prepared.control_topic_id, prepared.slots);
                 let news = LinkNews {
                     link_id: self.link.id.clone(),
                     installation: self.context.installation.clone(),
@@ -338,7 +362,8 @@ impl Worker {
         if self.prepared.is_none() {
             if self.leaving_until_ms.is_none() && self.prepare.start(now_ms) {
                 let (wire, link) = (self.wire.clone(), self.link.clone());
-                self.jobs.spawn(async move { Done::Prepared(prepare(&wire, &link).await) });
+                self.jobs
+                    .spawn(async move { Done::Prepared(prepare(&wire, &link).await) });
             }
             return;
         }
@@ -354,7 +379,8 @@ impl Worker {
         }
         if self.source_errand.start(now_ms) {
             let wire = self.wire.clone();
-            self.jobs.spawn(async move { Done::SourceMetadata(wire.source_metadata().await) });
+            self.jobs
+                .spawn(async move { Done::SourceMetadata(wire.source_metadata().await) });
         }
         if self.destination_errand.start(now_ms) {
             let (wire, mirrors) = (self.wire.clone(), self.mirror_names());
@@ -366,8 +392,12 @@ impl Worker {
     }
 
     fn mirror_names(&self) -> Vec<String> {
-        let names: BTreeSet<&String> =
-            self.root.topics.values().map(|topic| &topic.mirror_topic).collect();
+        let names: BTreeSet<&String> = self
+            .root
+            .topics
+            .values()
+            .map(|topic| &topic.mirror_topic)
+            .collect();
         let control = control_topic_name(self.link.spec.name.as_str());
         names.into_iter().cloned().chain([control]).collect()
     }
@@ -400,5 +430,8 @@ impl Worker {
 }
 
 fn choices(link: &DesiredLink) -> HashMap<String, Choice> {
-    link.decisions.iter().map(|decision| (decision.finding_id.clone(), decision.choice)).collect()
+    link.decisions
+        .iter()
+        .map(|decision| (decision.finding_id.clone(), decision.choice))
+        .collect()
 }

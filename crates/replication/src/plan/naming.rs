@@ -71,7 +71,11 @@ pub fn name_topics(
     let spec = scene.spec;
     let mut link = LinkEdge::compile(spec, scene.source_cluster_id, scene.destination_cluster_id)?;
     link.fixed = fixed_by_topic(scene.fixed);
-    let others: Vec<LinkEdge> = scene.others.iter().filter_map(|other| edge_of(scene, other)).collect();
+    let others: Vec<LinkEdge> = scene
+        .others
+        .iter()
+        .filter_map(|other| edge_of(scene, other))
+        .collect();
     // Whether an existing topic holds records is for the plan to judge: here only its name counts.
     let destination: Vec<DestinationFact> = destination_topics
         .iter()

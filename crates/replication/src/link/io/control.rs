@@ -13,7 +13,9 @@ use kafka::{
 
 use super::{Wire, port};
 use crate::crash::crash_point;
-use crate::protocol::ports::{AppendError, Clock, ControlBatch, ControlEntry, ControlLog, PortError};
+use crate::protocol::ports::{
+    AppendError, Clock, ControlBatch, ControlEntry, ControlLog, PortError,
+};
 
 impl ControlLog for Wire {
     async fn read(&self, slot: u32, from: i64) -> Result<(Vec<ControlEntry>, i64), PortError> {
@@ -26,9 +28,15 @@ impl ControlLog for Wire {
         let mut next = from;
         let mut end = None;
         loop {
-            let fetched = match self.destination.read(&key, next, Isolation::ReadUncommitted).await {
+            let fetched = match self
+                .destination
+                .read(&key, next, Isolation::ReadUncommitted)
+                .await
+            {
                 // Compaction removed what the reader was behind of: begin where the log does.
-                Err(PortError::Broker(code)) if code == ErrorCode::OFFSET_OUT_OF_RANGE.0 && next == 0 => {
+                Err(PortError::Broker(code))
+                    if code == ErrorCode::OFFSET_OUT_OF_RANGE.0 && next == 0 =>
+                {
                     next = self.log_start(&key).await?;
                     continue;
                 }
@@ -52,11 +60,20 @@ impl ControlLog for Wire {
     async fn append(&self, batch: ControlBatch) -> Result<i64, AppendError> {
         let indefinite = |error: Error| AppendError::Indefinite(error.to_string());
         let client = self.destination.client().map_err(unsent)?;
-        let leader =
-            client.leader(&self.control_topic, batch.slot as i32).await.map_err(unsent)?;
-        let writer = self.destination.writer(leader.broker).await.map_err(unsent)?;
+        let leader = client
+            .leader(&self.control_topic, batch.slot as i32)
+            .await
+            .map_err(unsent)?;
+        let writer = self
+            .destination
+            .writer(leader.broker)
+            .await
+            .map_err(unsent)?;
         let part = self.part(&batch)?;
-        let stores = batch.records.iter().any(|record| record.key.starts_with("position/"));
+        let stores = batch
+            .records
+            .iter()
+            .any(|record| record.key.starts_with("position/"));
         if stores {
             crash_point("store-before-append");
         }
@@ -67,7 +84,11 @@ impl ControlLog for Wire {
             return Err(AppendError::Indefinite("an empty answer".to_owned()));
         };
         if ack.error.is_ok() {
-            crash_point(if stores { "store-after-append" } else { "claim-before-read-back" });
+            crash_point(if stores {
+                "store-after-append"
+            } else {
+                "claim-before-read-back"
+            });
             return Ok(ack.base_offset);
         }
         if ack.error.is_stale_metadata() {
@@ -86,7 +107,11 @@ impl Wire {
             .iter()
             .map(|record| {
                 let bytes = |text: &String| Bytes::from(text.clone());
-                NewRecord::new(Some(bytes(&record.key)), record.value.as_ref().map(bytes), now_ms)
+                NewRecord::new(
+                    Some(bytes(&record.key)),
+                    record.value.as_ref().map(bytes),
+                    now_ms,
+                )
             })
             .collect();
         let patch = Patch {

@@ -29,7 +29,10 @@ pub(in crate::link) struct DestinationPort {
 
 impl DestinationPort {
     pub(in crate::link) fn new(wire: Arc<Wire>, identity: &Identity) -> Self {
-        let topic_id = identity.mirror_topic_id.parse().unwrap_or(uuid::Uuid::nil());
+        let topic_id = identity
+            .mirror_topic_id
+            .parse()
+            .unwrap_or(uuid::Uuid::nil());
         Self {
             wire,
             at: TopicPartition::new(identity.mirror_topic.clone(), identity.partition),
@@ -42,7 +45,10 @@ impl DestinationPort {
     }
 
     async fn batches(&self, from: i64) -> Result<Vec<BatchView>, PortError> {
-        let read = self.wire.destination.read(&self.key, from, fetch::Isolation::ReadUncommitted);
+        let read = self
+            .wire
+            .destination
+            .read(&self.key, from, fetch::Isolation::ReadUncommitted);
         let batches = walk(read.await?.records);
         let broken = |error| PortError::Unreachable(format!("a damaged batch: {error}"));
         batches.map(|batch| batch.map_err(broken)).collect()
@@ -57,8 +63,14 @@ impl Destination for DestinationPort {
 
     async fn leader_epoch(&self) -> Result<i32, PortError> {
         let client = self.wire.destination.client().map_err(port)?;
-        client.metadata(Topics::Named(std::slice::from_ref(&self.at.topic))).await.map_err(port)?;
-        let leader = client.leader(&self.at.topic, self.at.partition).await.map_err(port)?;
+        client
+            .metadata(Topics::Named(std::slice::from_ref(&self.at.topic)))
+            .await
+            .map_err(port)?;
+        let leader = client
+            .leader(&self.at.topic, self.at.partition)
+            .await
+            .map_err(port)?;
         Ok(leader.epoch)
     }
 
@@ -77,13 +89,18 @@ impl Destination for DestinationPort {
 
     async fn producer_state(&self, producer_id: i64) -> Result<Option<ProducerState>, PortError> {
         let client = self.wire.destination.client().map_err(port)?;
-        let answer = only(client.describe_producers(vec![self.at.clone()]).await, &self.at);
+        let answer = only(
+            client.describe_producers(vec![self.at.clone()]).await,
+            &self.at,
+        );
         let states = match answer {
             Ok(states) => states,
             Err(PortError::Broker(code)) if ErrorCode(code).is_authorization() => return Ok(None),
             Err(error) => return Err(error),
         };
-        let ours = states.into_iter().find(|state| state.producer_id == producer_id);
+        let ours = states
+            .into_iter()
+            .find(|state| state.producer_id == producer_id);
         Ok(ours.map(|state| ProducerState {
             epoch: state.producer_epoch as i16,
             last_sequence: state.last_sequence,
@@ -114,7 +131,12 @@ impl Destination for DestinationPort {
 
     async fn records(&self, from: i64) -> Result<Vec<RecordPrint>, PortError> {
         let mut records = Vec::new();
-        for batch in self.batches(from).await?.iter().filter(|batch| !batch.is_control()) {
+        for batch in self
+            .batches(from)
+            .await?
+            .iter()
+            .filter(|batch| !batch.is_control())
+        {
             prints(batch, from, &mut records)?;
         }
         Ok(records)

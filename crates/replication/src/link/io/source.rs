@@ -29,7 +29,10 @@ pub(in crate::link) struct SourcePort {
 
 impl SourcePort {
     pub(in crate::link) fn new(wire: Arc<Wire>, identity: &Identity) -> Self {
-        let topic_id = identity.source_topic_id.parse().unwrap_or(uuid::Uuid::nil());
+        let topic_id = identity
+            .source_topic_id
+            .parse()
+            .unwrap_or(uuid::Uuid::nil());
         Self {
             wire,
             at: TopicPartition::new(identity.source_topic.clone(), identity.partition),
@@ -55,7 +58,10 @@ impl SourcePort {
         from: i64,
         isolation: Isolation,
     ) -> Result<Vec<(BatchView, SourceClass)>, PortError> {
-        let read = self.wire.source.read(&self.key, from, fetch_isolation(isolation));
+        let read = self
+            .wire
+            .source
+            .read(&self.key, from, fetch_isolation(isolation));
         let fetched = read.await?;
         let mut aborted = AbortedIndex::new(fetched.aborted);
         let mut batches = Vec::new();
@@ -118,7 +124,12 @@ impl Source for SourcePort {
             leader_epoch: batch.leader_epoch(),
             class,
         };
-        Ok(self.batches(from, isolation).await?.into_iter().map(header).collect())
+        Ok(self
+            .batches(from, isolation)
+            .await?
+            .into_iter()
+            .map(header)
+            .collect())
     }
 
     async fn records(
@@ -161,7 +172,10 @@ pub(super) fn prints(
         let digest = hash.finalize();
         let mut first = [0; 16];
         first.copy_from_slice(&digest[..16]);
-        prints.push(RecordPrint { offset: record.offset, print: u128::from_be_bytes(first) });
+        prints.push(RecordPrint {
+            offset: record.offset,
+            print: u128::from_be_bytes(first),
+        });
     }
     Ok(())
 }

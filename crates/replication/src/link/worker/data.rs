@@ -61,14 +61,20 @@ impl Worker {
         if !fetched.error.is_ok() {
             return self.lane_failed(id, fetched.error);
         }
-        let end =
-            if read_committed { fetched.last_stable_offset } else { fetched.high_watermark };
+        let end = if read_committed {
+            fetched.last_stable_offset
+        } else {
+            fetched.high_watermark
+        };
         partition.source_end = Some(end);
         partition.live_from.get_or_insert(end);
         if fetched.log_start >= 0 {
             partition.source_start = Some(fetched.log_start);
         }
-        let lost = partition.flow.as_ref().is_some_and(|f| f.fetch_offset() < fetched.log_start);
+        let lost = partition
+            .flow
+            .as_ref()
+            .is_some_and(|f| f.fetch_offset() < fetched.log_start);
         if lost && fetched.decoded.outgoing.is_empty() {
             return self.take_over_again(id, "retention passed the position");
         }
@@ -79,7 +85,9 @@ impl Worker {
     fn queue(&mut self, fetched: FetchedLane) {
         let id = fetched.id;
         let partition = &mut self.partitions[id.0];
-        let Some(flow) = &mut partition.flow else { return };
+        let Some(flow) = &mut partition.flow else {
+            return;
+        };
         let verified = partition.verified_epoch;
         let vouched = |before: i32, epoch: i32| {
             before < 0 || epoch < 0 || before == epoch || verified == Some(epoch)
@@ -118,7 +126,12 @@ impl Worker {
         let source = SourcePort::new(self.wire.clone(), &partition.identity);
         self.jobs.spawn(async move {
             let result = verify_source(&source, offset, before).await;
-            Done::Verified { id, generation, epoch, result }
+            Done::Verified {
+                id,
+                generation,
+                epoch,
+                result,
+            }
         });
     }
 
@@ -176,7 +189,9 @@ impl Worker {
             detail: format!("Topic `{topic}` at `{source}`. Retried."),
             state: Some("waiting".to_owned()),
             broker_error: Some(error.name().to_owned()),
-            next_step: Some(format!("Check topic `{topic}` and its leader at `{source}`.")),
+            next_step: Some(format!(
+                "Check topic `{topic}` and its leader at `{source}`."
+            )),
             ..Problem::default()
         };
         if error.is_authorization() {
@@ -215,10 +230,14 @@ impl Worker {
     }
 
     fn fetcher_closed(&mut self, serial: u64, error: &Error) {
-        let key = self.traffic.lines.iter().find_map(|(key, line)| match line {
-            Line::Fetch { serial: open, .. } if *open == serial => Some(*key),
-            _ => None,
-        });
+        let key = self
+            .traffic
+            .lines
+            .iter()
+            .find_map(|(key, line)| match line {
+                Line::Fetch { serial: open, .. } if *open == serial => Some(*key),
+                _ => None,
+            });
         if let Some(key) = key {
             self.line_failed(key, error);
         }
@@ -380,8 +399,12 @@ impl Worker {
     }
 
     pub(super) fn wake_delayed(&mut self, now_ms: i64) {
-        let due: Vec<PartitionId> =
-            self.delayed.iter().filter(|(at_ms, _)| *at_ms <= now_ms).map(|(_, id)| *id).collect();
+        let due: Vec<PartitionId> = self
+            .delayed
+            .iter()
+            .filter(|(at_ms, _)| *at_ms <= now_ms)
+            .map(|(_, id)| *id)
+            .collect();
         self.delayed.retain(|(at_ms, _)| *at_ms > now_ms);
         for id in due {
             self.make_ready(id);
@@ -392,12 +415,20 @@ impl Worker {
     pub(super) fn pump(&mut self) {
         let keys: Vec<ConnectionKey> = self.traffic.sending.iter().copied().collect();
         for key in keys {
-            while self.traffic.producer(key).is_some_and(|producer| producer.may_send()) {
+            while self
+                .traffic
+                .producer(key)
+                .is_some_and(|producer| producer.may_send())
+            {
                 if !self.send_request(key) {
                     break;
                 }
             }
-            if self.traffic.producer(key).is_none_or(|producer| producer.ready.is_empty()) {
+            if self
+                .traffic
+                .producer(key)
+                .is_none_or(|producer| producer.ready.is_empty())
+            {
                 self.traffic.sending.remove(&key);
             }
         }
@@ -405,7 +436,9 @@ impl Worker {
 
     /// Sends one request of at most one batch per partition; returns whether anything went.
     fn send_request(&mut self, key: ConnectionKey) -> bool {
-        let Some(producer) = self.traffic.producer(key) else { return false };
+        let Some(producer) = self.traffic.producer(key) else {
+            return false;
+        };
         let candidates: Vec<PartitionId> = producer.ready.drain(..).collect();
         let mut request = Request::default();
         let mut again = Vec::new();
@@ -435,11 +468,17 @@ impl Worker {
         let now_ms = self.wire.monotonic_ms();
         let wall_ms = self.wire.wall_ms();
         let partition = &mut self.partitions[id.0];
-        let Some(slot) = self.slots.get_mut(&partition.slot) else { return false };
+        let Some(slot) = self.slots.get_mut(&partition.slot) else {
+            return false;
+        };
         let (Some(flow), Stage::Copying) = (&mut partition.flow, &partition.stage) else {
             return false;
         };
-        let now = Now { wall_ms, monotonic_ms: now_ms, lease_fresh: slot.lease_fresh(now_ms) };
+        let now = Now {
+            wall_ms,
+            monotonic_ms: now_ms,
+            lease_fresh: slot.lease_fresh(now_ms),
+        };
         match flow.next(now) {
             Next::Send(order) => {
                 if let Some(lease) = slot.lease() {
@@ -457,7 +496,9 @@ impl Worker {
                 };
                 request.bytes += order.payload.batch.size_bytes();
                 request.parts.push(part);
-                request.sent.push(SentPart::new(id, generation, queued, order.payload));
+                request
+                    .sent
+                    .push(SentPart::new(id, generation, queued, order.payload));
                 true
             }
             Next::StoreFirst => {
@@ -487,9 +528,13 @@ impl Worker {
         // The writer asks again right before the bytes go: a lease may have ended in its queue.
         let gate = Gate(Arc::new(move || {
             let now_ms = boot_ms();
-            leases.iter().all(|lease| now_ms < lease.load(Ordering::Acquire))
+            leases
+                .iter()
+                .all(|lease| now_ms < lease.load(Ordering::Acquire))
         }));
-        let Some(producer) = self.traffic.producer(key) else { return };
+        let Some(producer) = self.traffic.producer(key) else {
+            return;
+        };
         let serial = producer.serial;
         producer.requests += 1;
         producer.bytes += request.bytes;
@@ -500,12 +545,22 @@ impl Worker {
                 Ok(pending) => pending.answer().await,
                 Err(error) => Err(error),
             };
-            Replied { key, serial, parts, result }
+            Replied {
+                key,
+                serial,
+                parts,
+                result,
+            }
         }));
     }
 
     pub(super) fn replied(&mut self, replied: Replied) {
-        let Replied { key, serial, parts, result } = replied;
+        let Replied {
+            key,
+            serial,
+            parts,
+            result,
+        } = replied;
         if let Some(producer) = self.traffic.producer(key)
             && producer.serial == serial
         {
@@ -527,7 +582,10 @@ impl Worker {
                 for part in parts {
                     self.answered(part, None);
                 }
-                let open = self.traffic.producer(key).is_some_and(|p| p.serial == serial);
+                let open = self
+                    .traffic
+                    .producer(key)
+                    .is_some_and(|p| p.serial == serial);
                 if open && !matches!(error, Error::Withheld) {
                     self.line_failed(key, &error);
                 }
@@ -543,7 +601,9 @@ impl Worker {
         if partition.generation != part.generation {
             return;
         }
-        let Some(flow) = &mut partition.flow else { return };
+        let Some(flow) = &mut partition.flow else {
+            return;
+        };
         let verdict = match answer {
             Some((ErrorCode::NONE, base_offset)) => flow.acknowledged(base_offset),
             Some((error, _)) => flow.failed(Failed::Code(error.0)),
@@ -567,7 +627,11 @@ impl Worker {
                 self.slot_fenced(slot);
                 return;
             }
-            Verdict::Refused { code, source_from, source_to } => {
+            Verdict::Refused {
+                code,
+                source_from,
+                source_to,
+            } => {
                 self.batch_refused(id, code, (source_from, source_to), part.records);
             }
         }
@@ -591,7 +655,10 @@ impl Worker {
         let problem = Problem {
             code: "acl.missing".to_owned(),
             status: 502,
-            title: format!("May not write `{mirror}` at `{destination}` ({}).", error.name()),
+            title: format!(
+                "May not write `{mirror}` at `{destination}` ({}).",
+                error.name()
+            ),
             detail: "Retried; nothing is lost while the source's retention lasts.".to_owned(),
             state: Some("waiting".to_owned()),
             broker_error: Some(error.name().to_owned()),
@@ -612,9 +679,12 @@ impl Worker {
         partition.failures = 0;
         partition.problem = None;
         self.rates.count(records, part.bytes as u64);
-        let live = partition.live_from.is_some_and(|from| part.source_base >= from);
+        let live = partition
+            .live_from
+            .is_some_and(|from| part.source_base >= from);
         if live && part.first_timestamp_ms >= 0 {
-            self.latency.record(wall_ms - part.first_timestamp_ms, records);
+            self.latency
+                .record(wall_ms - part.first_timestamp_ms, records);
         }
     }
 
@@ -646,5 +716,11 @@ fn patched(
         base_sequence: order.base_sequence,
     };
     let patched = order.payload.batch.patch(patch, Times::Visible)?;
-    Some(ProducePart { topic, topic_id, partition, header: patched.header, payload: patched.payload })
+    Some(ProducePart {
+        topic,
+        topic_id,
+        partition,
+        header: patched.header,
+        payload: patched.payload,
+    })
 }

@@ -39,8 +39,12 @@ const TAKE_OVERS: usize = 64;
 impl Worker {
     /// Makes partitions of what the control topic lists, starts those that may work and drains those that may not.
     pub(super) fn reconcile_partitions(&mut self) {
-        let topics: Vec<(String, TopicRecord)> =
-            self.root.topics.iter().map(|(id, topic)| (id.clone(), topic.clone())).collect();
+        let topics: Vec<(String, TopicRecord)> = self
+            .root
+            .topics
+            .iter()
+            .map(|(id, topic)| (id.clone(), topic.clone()))
+            .collect();
         for (topic_id, topic) in &topics {
             let count = self.partition_count(topic);
             for partition in 0..count {
@@ -71,7 +75,9 @@ impl Worker {
             return 0;
         };
         let count = |metadata: &kafka::client::ClusterMetadata, name: &str| {
-            metadata.topic(name).map_or(0, |topic| topic.partitions.len() as i32)
+            metadata
+                .topic(name)
+                .map_or(0, |topic| topic.partitions.len() as i32)
         };
         count(source, &topic.topic).min(count(destination, &topic.mirror_topic))
     }
@@ -140,10 +146,16 @@ impl Worker {
             && self.noted
             && self.phase() == Phase::Running
             && spec.is_some_and(|spec| spec.data_producer_id.is_some())
-            && self.slots.get(&partition.slot).is_some_and(super::slots::SlotEntry::works)
+            && self
+                .slots
+                .get(&partition.slot)
+                .is_some_and(super::slots::SlotEntry::works)
             && self.topic_is_active(&partition.identity.source_topic)
             && !self.topics.is_deleted(&partition.identity.source_topic)
-            && self.topic_is_current(&partition.identity.source_topic, &partition.identity.source_topic_id)
+            && self.topic_is_current(
+                &partition.identity.source_topic,
+                &partition.identity.source_topic_id,
+            )
     }
 
     /// Takes the stored position from the slot's state and makes the partition due.
@@ -155,7 +167,9 @@ impl Worker {
         }
         let former = former.and_then(|former| self.partitions[former.0].position().cloned());
         let partition = &mut self.partitions[id.0];
-        let Some(slot) = self.slots.get(&partition.slot) else { return };
+        let Some(slot) = self.slots.get(&partition.slot) else {
+            return;
+        };
         let identity = &mut partition.identity;
         if partition.position.is_none() {
             let stored = slot.state.position(
@@ -166,11 +180,15 @@ impl Worker {
             // The slot's state is as old as its claim; what this process copied since is newer.
             let own = stored.is_some_and(|p| p.source_topic_id == identity.source_topic_id);
             partition.position = former.filter(|_| !own).or(stored.cloned());
-            partition.map = slot.state.map(&identity.source_topic_id, identity.partition);
+            partition.map = slot
+                .state
+                .map(&identity.source_topic_id, identity.partition);
         }
         if let Some(position) = &partition.position {
             // A mirror that was made anew has another id than the topic's record tells.
-            identity.mirror_topic_id.clone_from(&position.mirror_topic_id);
+            identity
+                .mirror_topic_id
+                .clone_from(&position.mirror_topic_id);
         }
         partition.failures = 0;
         partition.stage = Stage::Due { at_ms: now_ms };
@@ -183,7 +201,9 @@ impl Worker {
             topic.topic == identity.source_topic && **topic_id != identity.source_topic_id
         });
         let places = others.filter_map(|(topic_id, _)| {
-            self.places.get(&(topic_id.clone(), identity.partition)).copied()
+            self.places
+                .get(&(topic_id.clone(), identity.partition))
+                .copied()
         });
         places.max_by_key(|place| self.partitions[place.0].position().map(|p| p.stored_at_ms))
     }
@@ -196,7 +216,11 @@ impl Worker {
         partition.end_flow(produce_timeout_ms);
         partition.stage = Stage::Idle;
         partition.problem = None;
-        if !self.slots.get(&partition.slot).is_some_and(super::slots::SlotEntry::owned) {
+        if !self
+            .slots
+            .get(&partition.slot)
+            .is_some_and(super::slots::SlotEntry::owned)
+        {
             partition.position = None;
             partition.store_due = false;
         }
@@ -223,7 +247,10 @@ impl Worker {
         self.stop_following(id);
         let partition = &mut self.partitions[id.0];
         partition.stage = Stage::Settling;
-        partition.renewal = self.slots.get_mut(&partition.slot).map(super::slots::SlotEntry::renewal);
+        partition.renewal = self
+            .slots
+            .get_mut(&partition.slot)
+            .map(super::slots::SlotEntry::renewal);
         self.settle(id);
     }
 
@@ -267,7 +294,9 @@ impl Worker {
                 }
                 partition.failures += 1;
                 let delay_ms = if partition.failures > 1 { 200 } else { 0 };
-                partition.stage = Stage::Due { at_ms: now_ms + delay_ms };
+                partition.stage = Stage::Due {
+                    at_ms: now_ms + delay_ms,
+                };
             }
             _ => {}
         }
@@ -275,8 +304,11 @@ impl Worker {
 
     /// Starts the take-overs that are due, some at a time.
     pub(super) fn start_take_overs(&mut self, now_ms: i64) {
-        let mut running =
-            self.partitions.iter().filter(|p| matches!(p.stage, Stage::TakingOver)).count();
+        let mut running = self
+            .partitions
+            .iter()
+            .filter(|p| matches!(p.stage, Stage::TakingOver))
+            .count();
         for index in 0..self.partitions.len() {
             if running >= TAKE_OVERS {
                 return;
@@ -289,24 +321,34 @@ impl Worker {
     }
 
     fn start_take_over(&mut self, id: PartitionId) {
-        let Some((producer_id, meaning)) =
-            self.root.spec.as_ref().and_then(|spec| Some((spec.data_producer_id?, spec.meaning)))
+        let Some((producer_id, meaning)) = self
+            .root
+            .spec
+            .as_ref()
+            .and_then(|spec| Some((spec.data_producer_id?, spec.meaning)))
         else {
             return;
         };
         let (guard_ms, policies) = (self.guard_ms(), self.policies());
         let may_append = self.may_append(id);
         let partition = &mut self.partitions[id.0];
-        let Some(slot) = self.slots.get(&partition.slot) else { return };
+        let Some(slot) = self.slots.get(&partition.slot) else {
+            return;
+        };
         partition.stage = Stage::TakingOver;
         let generation = partition.generation;
         let stored = partition.position.clone();
         let map = partition.map.clone();
         let quiet_at_ms = partition.quiet_at_ms.max(slot.quiet_at_ms);
         // Known to this process only after it had a flow of its own.
-        let acknowledged_end =
-            (generation > 0).then(|| stored.as_ref().map(|p| p.destination_end)).flatten();
-        let start = if partition.at_first_start { self.link.spec.start.clone() } else { Start::Earliest };
+        let acknowledged_end = (generation > 0)
+            .then(|| stored.as_ref().map(|p| p.destination_end))
+            .flatten();
+        let start = if partition.at_first_start {
+            self.link.spec.start.clone()
+        } else {
+            Start::Earliest
+        };
         let late = !partition.at_first_start;
         let identity = partition.identity.clone();
         let wire = self.wire.clone();
@@ -315,7 +357,11 @@ impl Worker {
             let destination = DestinationPort::new(wire.clone(), &identity);
             let work = async {
                 let start = if stored.is_some() || late {
-                    if late { StartAt::Offset(0) } else { StartAt::LogStart }
+                    if late {
+                        StartAt::Offset(0)
+                    } else {
+                        StartAt::LogStart
+                    }
                 } else {
                     resolve_start(&source, start, meaning).await?
                 };
@@ -334,20 +380,33 @@ impl Worker {
                 };
                 take_over(&source, &destination, &*wire, &case).await
             };
-            Done::TakenOver { id, generation, result: work.await }
+            Done::TakenOver {
+                id,
+                generation,
+                result: work.await,
+            }
         });
     }
 
     fn guard_ms(&self) -> i64 {
-        self.prepared.as_ref().map_or(3_600_000, |prepared| prepared.guard_ms)
+        self.prepared
+            .as_ref()
+            .map_or(3_600_000, |prepared| prepared.guard_ms)
     }
 
     fn policies(&self) -> Policies {
-        Policies { by_kind: self.link.spec.policies.clone(), choices: self.choices.clone() }
+        Policies {
+            by_kind: self.link.spec.policies.clone(),
+            choices: self.choices.clone(),
+        }
     }
 
     fn may_append(&self, id: PartitionId) -> bool {
-        self.link.spec.append_to.iter().any(|name| **name == *self.partitions[id.0].mirror)
+        self.link
+            .spec
+            .append_to
+            .iter()
+            .any(|name| **name == *self.partitions[id.0].mirror)
     }
 
     pub(super) fn taken_over(
@@ -365,7 +424,9 @@ impl Worker {
             Ok(Outcome::Resumed(resumed)) => self.resumed(id, *resumed),
             Ok(Outcome::Held(finding)) => self.hold(id, *finding),
             Ok(Outcome::Wait(why, time)) => {
-                partition.stage = Stage::Due { at_ms: now_ms + time.as_millis() as i64 };
+                partition.stage = Stage::Due {
+                    at_ms: now_ms + time.as_millis() as i64,
+                };
                 if why == Why::ProducerId {
                     self.topics.new_producer_id = true;
                     self.producer_errand.hurry(now_ms);
@@ -375,7 +436,9 @@ impl Worker {
             Err(error) => {
                 partition.failures += 1;
                 let delay = Duration::from_millis(200 << partition.failures.min(5));
-                partition.stage = Stage::Due { at_ms: now_ms + delay.as_millis() as i64 };
+                partition.stage = Stage::Due {
+                    at_ms: now_ms + delay.as_millis() as i64,
+                };
                 let code = match error {
                     PortError::Broker(code) => Some(kafka::ErrorCode(code).name().to_owned()),
                     PortError::Unreachable(_) => None,
@@ -403,8 +466,15 @@ impl Worker {
             partition.map.push(*segment);
         }
         // The mirror may be another topic of the same name by now.
-        partition.identity.mirror_topic_id.clone_from(&resumed.position.mirror_topic_id);
-        partition.mirror_id = resumed.position.mirror_topic_id.parse().unwrap_or(uuid::Uuid::nil());
+        partition
+            .identity
+            .mirror_topic_id
+            .clone_from(&resumed.position.mirror_topic_id);
+        partition.mirror_id = resumed
+            .position
+            .mirror_topic_id
+            .parse()
+            .unwrap_or(uuid::Uuid::nil());
         partition.position = Some(resumed.position.clone());
         let must_store = resumed.must_store;
         partition.stage = Stage::Storing(Box::new(resumed));
@@ -427,10 +497,14 @@ impl Worker {
             partition.stage = Stage::Idle;
             return;
         }
-        let Stage::Storing(resumed) = std::mem::replace(&mut partition.stage, Stage::Copying) else {
+        let Stage::Storing(resumed) = std::mem::replace(&mut partition.stage, Stage::Copying)
+        else {
             return;
         };
-        let slot_quiet_ms = self.slots.get(&partition.slot).map_or(0, |slot| slot.quiet_at_ms);
+        let slot_quiet_ms = self
+            .slots
+            .get(&partition.slot)
+            .map_or(0, |slot| slot.quiet_at_ms);
         let quiet_at_ms = partition.quiet_at_ms.max(slot_quiet_ms);
         if resumed.must_store && resumed.position.epoch > 0 && resumed.position.epoch_records == 0 {
             crash_point("epoch-stored-before-first-batch");
@@ -451,8 +525,12 @@ impl Worker {
         let read_committed = self.read_committed();
         let alone_bytes = self.alone_bytes(id);
         let partition = &mut self.partitions[id.0];
-        let (Some(flow), Stage::Copying) = (&partition.flow, &partition.stage) else { return };
-        let Some(fetcher) = self.traffic.fetcher(key) else { return };
+        let (Some(flow), Stage::Copying) = (&partition.flow, &partition.stage) else {
+            return;
+        };
+        let Some(fetcher) = self.traffic.fetcher(key) else {
+            return;
+        };
         partition.lane += 1;
         partition.following = Some(key);
         fetcher.follow(Lane {
@@ -482,7 +560,10 @@ impl Worker {
 
     pub(super) fn source_leader(&self, id: PartitionId) -> Option<(i32, i32)> {
         let partition = &self.partitions[id.0];
-        let at = (&partition.identity.source_topic, partition.identity.partition);
+        let at = (
+            &partition.identity.source_topic,
+            partition.identity.partition,
+        );
         let leader = self.wire.source.client().ok()?.known_leader(at.0, at.1)?;
         Some((leader.broker, leader.epoch))
     }
@@ -514,7 +595,8 @@ impl Worker {
         if decided && finding.state == FindingState::Recorded {
             return; // a take-over followed the choice and came upon the same thing
         }
-        if known.is_some_and(|known| known.state == finding.state && known.source == finding.source) {
+        if known.is_some_and(|known| known.state == finding.state && known.source == finding.source)
+        {
             return;
         }
         info!(topic = finding.topic, partition = finding.partition, kind = ?finding.kind, source = ?finding.source, "finding: {}", finding.detail);
@@ -537,7 +619,9 @@ impl Worker {
     pub(super) fn apply_choices(&mut self) {
         let now_ms = self.wire.monotonic_ms();
         for index in 0..self.partitions.len() {
-            let Stage::Held(finding) = &self.partitions[index].stage else { continue };
+            let Stage::Held(finding) = &self.partitions[index].stage else {
+                continue;
+            };
             if !self.choices.contains_key(&finding.id) {
                 continue;
             }
@@ -547,8 +631,15 @@ impl Worker {
     }
 
     fn decided(&mut self, id: PartitionId, mut finding: Finding, now_ms: i64) {
-        let decision = self.link.decisions.iter().rev().find(|d| d.finding_id == finding.id);
-        let Some(decision) = decision.cloned() else { return };
+        let decision = self
+            .link
+            .decisions
+            .iter()
+            .rev()
+            .find(|d| d.finding_id == finding.id);
+        let Some(decision) = decision.cloned() else {
+            return;
+        };
         finding.state = FindingState::Decided {
             choice: decision.choice,
             by: decision.by,
@@ -579,14 +670,21 @@ impl Worker {
         let mut finding = found.finding(&partition.identity, wall_ms);
         finding.broker_error = Some(error.name().to_owned());
         let policy = self.link.spec.policies.get(&FindingKind::Refused);
-        let skips = self.link.spec.on_refused == OnRefused::Skip || policy == Some(&Policy::Continue);
-        if skips { self.skip(id, &finding) } else { self.hold(id, finding) }
+        let skips =
+            self.link.spec.on_refused == OnRefused::Skip || policy == Some(&Policy::Continue);
+        if skips {
+            self.skip(id, &finding)
+        } else {
+            self.hold(id, finding)
+        }
     }
 
     /// Leaves a refused record out: a new epoch begins behind it, so that nobody can write it any more.
     fn skip(&mut self, id: PartitionId, refused: &Finding) {
         let timeout_ms = self.produce_timeout_ms();
-        let Some((from, to)) = refused.source else { return };
+        let Some((from, to)) = refused.source else {
+            return;
+        };
         let mut skipped = refused.clone();
         if !matches!(skipped.state, FindingState::Decided { .. }) {
             skipped.state = FindingState::Recorded;
@@ -596,7 +694,9 @@ impl Worker {
         let now_ms = self.wire.monotonic_ms();
         let partition = &mut self.partitions[id.0];
         partition.end_flow(timeout_ms);
-        let Some(position) = &mut partition.position else { return };
+        let Some(position) = &mut partition.position else {
+            return;
+        };
         if position.source_next <= from {
             position.source_next = to;
             position.epoch += 1;
@@ -618,7 +718,9 @@ impl Worker {
             Why::HighWatermark => "The mirror's replicas have not caught up with its leader.",
             Why::Settings => "The position was stored under newer settings than this worker has.",
             Why::ProducerId => "A new producer id is being fetched.",
-            Why::SourceBehind => "The source does not reach to the position, and does not say that it was truncated.",
+            Why::SourceBehind => {
+                "The source does not reach to the position, and does not say that it was truncated."
+            }
         };
         let mut problem = waiting("partition.waits", "The partition waits.");
         problem.detail = detail.to_owned();
@@ -628,7 +730,10 @@ impl Worker {
     pub(super) fn partition_problem(&mut self, id: PartitionId, mut problem: Problem) {
         let wall_ms = self.wire.wall_ms();
         let partition = &mut self.partitions[id.0];
-        let before = partition.problem.as_ref().filter(|before| before.code == problem.code);
+        let before = partition
+            .problem
+            .as_ref()
+            .filter(|before| before.code == problem.code);
         if before.is_none() {
             warn!(topic = %partition.identity.source_topic, partition = partition.identity.partition, code = problem.code, detail = problem.detail, "partition waits");
         }

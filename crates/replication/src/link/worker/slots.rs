@@ -60,7 +60,9 @@ enum SlotStage {
     Claiming,
     Owned,
     /// Lost to another; claimed again at this monotonic time if the group still gives it to us.
-    Retry { at_ms: i64 },
+    Retry {
+        at_ms: i64,
+    },
     /// A person must look at the control topic.
     Asks,
 }
@@ -101,7 +103,9 @@ impl SlotEntry {
     }
 
     pub(super) fn lease_fresh(&self, now_ms: i64) -> bool {
-        self.task.as_ref().is_some_and(|task| task.lease_fresh(now_ms))
+        self.task
+            .as_ref()
+            .is_some_and(|task| task.lease_fresh(now_ms))
     }
 
     /// Wants the claim renewed, and returns the number of the write that does it.
@@ -135,7 +139,10 @@ impl Worker {
             return;
         }
         for slot in slots {
-            self.slots.entry(*slot).or_insert_with(SlotEntry::new).leaving = false;
+            self.slots
+                .entry(*slot)
+                .or_insert_with(SlotEntry::new)
+                .leaving = false;
         }
         info!(?slots, "slots assigned");
         self.claim_slots();
@@ -143,7 +150,9 @@ impl Worker {
 
     /// Claims what waits for it: nobody claims before a `spec` with our link and installation was read.
     pub(super) fn claim_slots(&mut self) {
-        let Some(prepared) = &self.prepared else { return };
+        let Some(prepared) = &self.prepared else {
+            return;
+        };
         if !self.root_known {
             return;
         }
@@ -176,7 +185,13 @@ impl Worker {
                     produce_timeout: self.context.settings.produce_timeout,
                 };
                 let events = self.event_sender.clone();
-                slot.task = Some(SlotTask::start(self.wire.clone(), who, *number, entry, events));
+                slot.task = Some(SlotTask::start(
+                    self.wire.clone(),
+                    who,
+                    *number,
+                    entry,
+                    events,
+                ));
             }
         }
     }
@@ -206,7 +221,9 @@ impl Worker {
 
     /// Tells SQL which control topic is the link's, so that it is missed when it is gone.
     pub(super) fn note_control_topic(&mut self) {
-        let Some(prepared) = &self.prepared else { return };
+        let Some(prepared) = &self.prepared else {
+            return;
+        };
         let (ledger, link_id) = (self.context.ledger.clone(), self.link.id.clone());
         let topic_id = prepared.control_topic_id.to_string();
         self.jobs.spawn(async move {
@@ -245,9 +262,12 @@ impl Worker {
             SlotNews::Stored | SlotNews::Renewed => self.slot_acknowledged(number),
             SlotNews::Lost(by) => {
                 warn!(slot = number, by, "slot was taken over");
-                self.slot_lost(number, SlotStage::Retry {
-                    at_ms: self.wire.monotonic_ms() + SESSION_MS,
-                });
+                self.slot_lost(
+                    number,
+                    SlotStage::Retry {
+                        at_ms: self.wire.monotonic_ms() + SESSION_MS,
+                    },
+                );
             }
             SlotNews::Asks(why) => {
                 self.slot_lost(number, SlotStage::Asks);
@@ -264,11 +284,14 @@ impl Worker {
     fn slot_owned(&mut self, number: u32, state: ControlState, quiet_at_ms: i64) {
         self.problems.clear("slots");
         let now_ms = self.wire.monotonic_ms();
-        let Some(slot) = self.slots.get_mut(&number) else { return };
+        let Some(slot) = self.slots.get_mut(&number) else {
+            return;
+        };
         slot.stage = SlotStage::Owned;
         slot.quiet_at_ms = quiet_at_ms;
         slot.last_store_ms = now_ms;
-        self.findings.extend(state.findings.iter().map(|(id, f)| (id.clone(), f.clone())));
+        self.findings
+            .extend(state.findings.iter().map(|(id, f)| (id.clone(), f.clone())));
         if number == 0 {
             // Our own claim may have been preceded by news that the follower has not read yet.
             self.root = state.clone();
@@ -282,7 +305,9 @@ impl Worker {
     }
 
     fn slot_acknowledged(&mut self, number: u32) {
-        let Some(slot) = self.slots.get_mut(&number) else { return };
+        let Some(slot) = self.slots.get_mut(&number) else {
+            return;
+        };
         slot.acknowledged += 1;
         for stored in slot.open.take().unwrap_or_default() {
             let partition = &mut self.partitions[stored.id.0];
@@ -292,7 +317,10 @@ impl Worker {
             if let Some(flow) = &mut partition.flow {
                 flow.stored(&stored.position);
             }
-            if partition.position().is_some_and(|now| now.same_place(&stored.position)) {
+            if partition
+                .position()
+                .is_some_and(|now| now.same_place(&stored.position))
+            {
                 partition.store_due = false;
             }
             if matches!(partition.stage, Stage::Storing(_)) {
@@ -316,7 +344,9 @@ impl Worker {
     /// Drains slots that the group takes back, or all when the link is left.
     pub(super) fn drain_slots(&mut self, slots: &[u32], ack: Option<Arc<RevokeAck>>) {
         for number in slots {
-            let Some(slot) = self.slots.get_mut(number) else { continue };
+            let Some(slot) = self.slots.get_mut(number) else {
+                continue;
+            };
             slot.leaving = true;
             slot.acks.extend(ack.clone());
             if slot.stage != SlotStage::Owned {
@@ -347,14 +377,22 @@ impl Worker {
         if let Some(slot) = self.slots.get_mut(&number) {
             let acks = std::mem::take(&mut slot.acks);
             let leaving = slot.leaving;
-            *slot = SlotEntry { stage, leaving, ..SlotEntry::new() };
+            *slot = SlotEntry {
+                stage,
+                leaving,
+                ..SlotEntry::new()
+            };
             drop(acks);
             if leaving {
                 self.slots.remove(&number);
             }
         }
-        let ids: Vec<PartitionId> =
-            self.partitions.iter().filter(|p| p.slot == number).map(|p| p.id).collect();
+        let ids: Vec<PartitionId> = self
+            .partitions
+            .iter()
+            .filter(|p| p.slot == number)
+            .map(|p| p.id)
+            .collect();
         for id in ids {
             self.abandon(id);
         }
@@ -368,7 +406,9 @@ impl Worker {
     /// Stores, renews or releases, whichever is due; one thing at a time.
     pub(super) fn advance_slot(&mut self, number: u32) {
         let now_ms = self.wire.monotonic_ms();
-        let Some(slot) = self.slots.get(&number) else { return };
+        let Some(slot) = self.slots.get(&number) else {
+            return;
+        };
         if let SlotStage::Retry { at_ms } = slot.stage {
             if at_ms <= now_ms {
                 self.claim_slots();
@@ -386,7 +426,9 @@ impl Worker {
         }
         let open_until_ms = self.open_until_ms(number);
         let busy = self.is_busy(number);
-        let Some(slot) = self.slots.get_mut(&number) else { return };
+        let Some(slot) = self.slots.get_mut(&number) else {
+            return;
+        };
         let Some(task) = &slot.task else { return };
         let age_ms = task.lease_age_ms(now_ms);
         let limit = if busy { RENEW_BUSY } else { RENEW_IDLE };
@@ -426,12 +468,23 @@ impl Worker {
                     partition.map.push(segment);
                 }
             }
-            let Some(position) = partition.position() else { continue };
-            let position = Position { stored_at_ms: wall_ms, ..position.clone() };
+            let Some(position) = partition.position() else {
+                continue;
+            };
+            let position = Position {
+                stored_at_ms: wall_ms,
+                ..position.clone()
+            };
             records.extend(write_progress(&position, &mut partition.map));
-            stored.push(Stored { id: partition.id, generation: partition.generation, position });
+            stored.push(Stored {
+                id: partition.id,
+                generation: partition.generation,
+                position,
+            });
         }
-        let Some(slot) = self.slots.get_mut(&number) else { return false };
+        let Some(slot) = self.slots.get_mut(&number) else {
+            return false;
+        };
         slot.last_store_ms = now_ms;
         slot.urgent = more;
         let mut writes = std::mem::take(&mut slot.writes);
@@ -442,7 +495,10 @@ impl Worker {
         slot.renew = false;
         slot.begun += 1;
         slot.open = Some(stored);
-        let asked = slot.task.as_ref().is_some_and(|task| task.ask(Ask::Store(writes)));
+        let asked = slot
+            .task
+            .as_ref()
+            .is_some_and(|task| task.ask(Ask::Store(writes)));
         if !asked {
             warn!(slot = number, "the slot's task did not take a store");
         }
@@ -461,7 +517,9 @@ impl Worker {
 
     /// Says whether data of the slot flows.
     fn is_busy(&self, number: u32) -> bool {
-        self.partitions.iter().any(|p| p.slot == number && p.in_flight() > 0)
+        self.partitions
+            .iter()
+            .any(|p| p.slot == number && p.in_flight() > 0)
     }
 
     pub(super) fn control_unreachable(&self, cause: &str) -> Problem {
@@ -469,11 +527,16 @@ impl Worker {
         Problem {
             code: "control.unreachable".to_owned(),
             status: 503,
-            title: format!("The control topic at `{}` does not answer.", self.link.spec.destination),
+            title: format!(
+                "The control topic at `{}` does not answer.",
+                self.link.spec.destination
+            ),
             detail: format!("Topic `{topic}`: {cause}"),
             state: Some("waiting".to_owned()),
             cause: Some(cause.to_owned()),
-            next_step: Some("Check the destination's brokers; the link resumes by itself.".to_owned()),
+            next_step: Some(
+                "Check the destination's brokers; the link resumes by itself.".to_owned(),
+            ),
             ..Problem::default()
         }
     }

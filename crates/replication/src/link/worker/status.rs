@@ -30,7 +30,11 @@ pub(super) fn starting(link: &DesiredLink, now_ms: i64) -> LinkStatus {
     LinkStatus {
         link: link.spec.name.to_string(),
         phase: link.phase,
-        state: if link.phase == Phase::Paused { State::Paused } else { State::Starting },
+        state: if link.phase == Phase::Paused {
+            State::Paused
+        } else {
+            State::Starting
+        },
         since_ms: now_ms,
         measured_at_ms: now_ms,
         rates: Rates::default(),
@@ -53,7 +57,11 @@ impl Worker {
         let now_ms = self.wire.wall_ms();
         self.rates.mark(now_ms);
         self.latency.mark(now_ms);
-        let source_answers = !self.traffic.problems.places().any(|key| key.side == Side::Fetch);
+        let source_answers = !self
+            .traffic
+            .problems
+            .places()
+            .any(|key| key.side == Side::Fetch);
         for partition in &mut self.partitions {
             partition.rates.mark(now_ms);
             if let (Some(end), true) = (partition.source_end, source_answers) {
@@ -62,7 +70,10 @@ impl Worker {
         }
         let status = self.measure(now_ms);
         self.note_state(&status, now_ms);
-        self.status.send_replace(LinkStatus { since_ms: self.state_since.1, ..status });
+        self.status.send_replace(LinkStatus {
+            since_ms: self.state_since.1,
+            ..status
+        });
     }
 
     /// A destination that says nothing at all is noticed by the question that is asked most often, long before that
@@ -72,7 +83,8 @@ impl Worker {
         if silent_ms >= SILENCE_MS && self.root_known && !self.problems.is_at("follow") {
             let cause = format!("no answer for {} s", silent_ms / 1_000);
             let problem = self.control_unreachable(&cause);
-            self.problems.note("follow", problem, self.wire.wall_ms() - silent_ms);
+            self.problems
+                .note("follow", problem, self.wire.wall_ms() - silent_ms);
         }
     }
 
@@ -83,10 +95,23 @@ impl Worker {
         }
         let (before, after) = (self.state_since.0, status.state);
         self.state_since = (after, now_ms);
-        let cause = status.problems.first().map(|p| p.title.clone()).unwrap_or_default();
-        info!(before = before.words(), after = after.words(), cause, "state changed");
+        let cause = status
+            .problems
+            .first()
+            .map(|p| p.title.clone())
+            .unwrap_or_default();
+        info!(
+            before = before.words(),
+            after = after.words(),
+            cause,
+            "state changed"
+        );
         let kind = serde_json::to_value(after).ok();
-        let kind = kind.as_ref().and_then(|kind| kind.as_str()).unwrap_or("state").to_owned();
+        let kind = kind
+            .as_ref()
+            .and_then(|kind| kind.as_str())
+            .unwrap_or("state")
+            .to_owned();
         let text = match cause.as_str() {
             "" => format!("Now {}, before {}.", after.words(), before.words()),
             cause => format!("Now {}, before {}: {cause}", after.words(), before.words()),
@@ -102,13 +127,19 @@ impl Worker {
 
     fn measure(&mut self, now_ms: i64) -> LinkStatus {
         let topics = self.topic_statuses(now_ms);
+        self.starting_since_ms = match self.has_started(&topics) {
+            true => None,
+            false => self.starting_since_ms.or(Some(now_ms)),
+        };
         let of_lines = self.traffic.problems.all();
         let mut problems: Vec<Problem> = self.problems.all().chain(of_lines).cloned().collect();
         problems.extend(topics.iter().filter_map(|topic| topic.problem.clone()));
         let of_partitions = topics.iter().flat_map(|topic| &topic.partitions);
         problems.extend(of_partitions.filter_map(|p| p.problem.clone()).take(20));
         let known = |lags: Vec<Option<i64>>| lags.into_iter().flatten().reduce(|a, b| a + b);
-        let lag_records = known(topics.iter().map(|topic| topic.lag_records).collect());
+        let nothing_here = topics.iter().all(|topic| topic.partitions.is_empty());
+        let lag_records = known(topics.iter().map(|topic| topic.lag_records).collect())
+            .or((nothing_here && self.starting_since_ms.is_none()).then_some(0));
         let lag_time_ms = self.lag_time_ms(now_ms);
         let spec = self.root.spec.as_ref();
         LinkStatus {
@@ -137,7 +168,11 @@ impl Worker {
             let position = p.position()?.source_next;
             p.ends.lag_ms(position, now_ms, p.last_copied_ms)
         };
-        self.partitions.iter().filter(|p| !matches!(p.stage, Stage::Idle)).filter_map(of).max()
+        self.partitions
+            .iter()
+            .filter(|p| !matches!(p.stage, Stage::Idle))
+            .filter_map(of)
+            .max()
     }
 
     /// The first that holds, worst first.
@@ -149,16 +184,21 @@ impl Worker {
             Phase::Running => {}
         }
         let asks = |problem: &Problem| problem.state.as_deref() == Some("needs_decision");
-        let held = topics.iter().any(|topic| topic.state == State::NeedsDecision);
+        let held = topics
+            .iter()
+            .any(|topic| topic.state == State::NeedsDecision);
         if held || self.problems.all().any(asks) {
             return State::NeedsDecision;
         }
         if self.nothing_moves(now_ms) {
             return State::Waiting;
         }
-        let working = topics.iter().flat_map(|t| &t.partitions).any(|p| p.state != State::Starting);
-        if self.root.spec.is_none() || (!working && self.starts(now_ms)) {
-            return State::Starting;
+        if let Some(since_ms) = self.starting_since_ms {
+            return match now_ms - since_ms < STARTING_MS {
+                true => State::Starting,
+                false if self.slots.is_empty() => State::Unknown,
+                false => State::Waiting,
+            };
         }
         match lag_ms {
             Some(lag_ms) if lag_ms > BEHIND_MS => self.catching_up(),
@@ -166,9 +206,16 @@ impl Worker {
         }
     }
 
-    fn starts(&self, now_ms: i64) -> bool {
-        let since = if self.state_since.0 == State::Starting { self.state_since.1 } else { now_ms };
-        !self.partitions.is_empty() && now_ms - since < STARTING_MS
+    /// Says whether this worker's share is being copied: its slots are claimed and their positions read.
+    fn has_started(&self, topics: &[TopicStatus]) -> bool {
+        let owns = self.slots.values().any(|slot| slot.owned());
+        let mut own = topics.iter().flat_map(|topic| &topic.partitions).peekable();
+        // The partitions may all be in other workers' slots.
+        let nothing_here = own.peek().is_none()
+            && (!self.root.topics.is_empty()
+                || self.topics.has_passed()
+                || !self.slots.contains_key(&0));
+        owns && (nothing_here || own.any(|partition| partition.state != State::Starting))
     }
 
     /// Says whether one side is away as a whole, or the control topic cannot be reached.
@@ -179,32 +226,54 @@ impl Worker {
         let stuck = |side: Side| {
             let lines = self.traffic.lines.keys().filter(|key| key.side == side);
             let (all, failed) = lines.fold((0, 0), |(all, failed), key| {
-                (all + 1, failed + usize::from(self.traffic.problems.is_at(key)))
+                (
+                    all + 1,
+                    failed + usize::from(self.traffic.problems.is_at(key)),
+                )
             });
             all > 0 && all == failed
         };
-        let waiting = self.partitions.iter().filter(|p| p.problem.is_some()).count();
-        let active = self.partitions.iter().filter(|p| !matches!(p.stage, Stage::Idle)).count();
-        link_wide
-            || stuck(Side::Fetch)
-            || stuck(Side::Produce)
-            || (active > 0 && waiting == active)
+        let waiting = self
+            .partitions
+            .iter()
+            .filter(|p| p.problem.is_some())
+            .count();
+        let active = self
+            .partitions
+            .iter()
+            .filter(|p| !matches!(p.stage, Stage::Idle))
+            .count();
+        link_wide || stuck(Side::Fetch) || stuck(Side::Produce) || (active > 0 && waiting == active)
     }
 
     fn blocks_all(&self, problem: &Problem, now_ms: i64) -> bool {
-        let lasting = problem.first_seen_ms.is_some_and(|first| now_ms - first >= SILENCE_MS);
+        let lasting = problem
+            .first_seen_ms
+            .is_some_and(|first| now_ms - first >= SILENCE_MS);
         self.prepared.is_none() || lasting
     }
 
     /// Lag is large: says whether it shrinks, by comparing what is delivered with what is produced.
     fn catching_up(&self) -> State {
-        let produced: f64 = self.partitions.iter().filter_map(|p| p.ends.rate_per_s()).sum();
-        if self.rates.rates().records_per_s > produced { State::CatchingUp } else { State::FallingBehind }
+        let produced: f64 = self
+            .partitions
+            .iter()
+            .filter_map(|p| p.ends.rate_per_s())
+            .sum();
+        if self.rates.rates().records_per_s > produced {
+            State::CatchingUp
+        } else {
+            State::FallingBehind
+        }
     }
 
     fn topic_statuses(&self, now_ms: i64) -> Vec<TopicStatus> {
         // What a topic was under a former id is history: the new one goes on from its position.
-        let current = self.root.topics.iter().filter(|(id, t)| self.topic_is_current(&t.topic, id));
+        let current = self
+            .root
+            .topics
+            .iter()
+            .filter(|(id, t)| self.topic_is_current(&t.topic, id));
         let mut statuses: Vec<TopicStatus> = current
             .map(|(id, topic)| TopicStatus {
                 topic: topic.topic.clone(),
@@ -217,9 +286,11 @@ impl Worker {
                 partitions: Vec::new(),
             })
             .collect();
-        for partition in &self.partitions {
-            let place = statuses
-                .binary_search_by(|s| s.topic_id.cmp(&partition.identity.source_topic_id));
+        // Other workers tell of the partitions in their slots.
+        let ours = |p: &&Partition| self.slots.get(&p.slot).is_some_and(|slot| slot.owned());
+        for partition in self.partitions.iter().filter(ours) {
+            let place =
+                statuses.binary_search_by(|s| s.topic_id.cmp(&partition.identity.source_topic_id));
             if let Ok(index) = place {
                 let topic = &mut statuses[index];
                 let rates = partition.rates.rates();
@@ -227,7 +298,9 @@ impl Worker {
                 topic.rates.bytes_per_s += rates.bytes_per_s;
                 topic.rates.records_total += rates.records_total;
                 topic.rates.bytes_total += rates.bytes_total;
-                topic.partitions.push(self.partition_status(partition, now_ms));
+                topic
+                    .partitions
+                    .push(self.partition_status(partition, now_ms));
             }
         }
         for topic in &mut statuses {
@@ -237,7 +310,10 @@ impl Worker {
             topic.lag_records = lags.reduce(|a, b| a + b);
         }
         for waiting in self.topics.waiting_topics() {
-            match statuses.iter_mut().find(|known| known.topic == waiting.topic) {
+            match statuses
+                .iter_mut()
+                .find(|known| known.topic == waiting.topic)
+            {
                 Some(known) => {
                     known.state = known.state.min(waiting.state);
                     known.problem = waiting.problem;
@@ -256,7 +332,12 @@ impl Worker {
         if !self.topic_is_active(&topic.topic) {
             return State::Retired;
         }
-        topic.partitions.iter().map(|p| p.state).min().unwrap_or(State::Starting)
+        let here = topic.partitions.iter().map(|p| p.state).min();
+        here.unwrap_or(if self.starting_since_ms.is_some() {
+            State::Starting
+        } else {
+            State::Mirroring
+        })
     }
 
     fn partition_status(&self, partition: &Partition, now_ms: i64) -> PartitionStatus {
@@ -272,7 +353,10 @@ impl Worker {
             destination_end: position.map(|p| p.destination_end),
             lag_records: partition.lag_records(),
             guarded: flow.is_some_and(|flow| flow.guarded(now_ms)),
-            problem: partition.problem.clone().or_else(|| held_problem(partition)),
+            problem: partition
+                .problem
+                .clone()
+                .or_else(|| held_problem(partition)),
         }
     }
 
@@ -287,7 +371,10 @@ impl Worker {
             }
             Stage::Copying => {
                 let position = partition.position().map_or(0, |p| p.source_next);
-                match partition.ends.lag_ms(position, now_ms, partition.last_copied_ms) {
+                match partition
+                    .ends
+                    .lag_ms(position, now_ms, partition.last_copied_ms)
+                {
                     Some(lag_ms) if lag_ms > BEHIND_MS => State::CatchingUp,
                     _ => State::Mirroring,
                 }
@@ -299,10 +386,17 @@ impl Worker {
 
 /// A held partition as a problem: what happened and what may be chosen.
 fn held_problem(partition: &Partition) -> Option<Problem> {
-    let Stage::Held(finding) = &partition.stage else { return None };
+    let Stage::Held(finding) = &partition.stage else {
+        return None;
+    };
     let choices = finding.kind.choices().iter();
     let words: Vec<String> = choices
-        .filter_map(|choice| serde_json::to_value(choice).ok()?.as_str().map(str::to_owned))
+        .filter_map(|choice| {
+            serde_json::to_value(choice)
+                .ok()?
+                .as_str()
+                .map(str::to_owned)
+        })
         .collect();
     debug_assert!(matches!(finding.state, FindingState::Held));
     Some(Problem {
@@ -315,7 +409,11 @@ fn held_problem(partition: &Partition) -> Option<Problem> {
         broker_error: finding.broker_error.clone(),
         first_seen_ms: Some(finding.found_at_ms),
         count: Some(1),
-        next_step: Some(format!("Choose one of: {}. Finding {}.", words.join(", "), finding.id)),
+        next_step: Some(format!(
+            "Choose one of: {}. Finding {}.",
+            words.join(", "),
+            finding.id
+        )),
         ..Problem::default()
     })
 }

@@ -59,7 +59,9 @@ struct Absence {
 
 impl TopicsState {
     pub(super) fn is_deleted(&self, topic: &str) -> bool {
-        self.absent.get(topic).is_some_and(|absence| absence.looks >= PASSES_UNTIL_DELETED)
+        self.absent
+            .get(topic)
+            .is_some_and(|absence| absence.looks >= PASSES_UNTIL_DELETED)
     }
 
     /// Returns what is shown of a topic that was deleted at the source.
@@ -86,12 +88,19 @@ impl TopicsState {
     /// A refusal that was there in the last pass keeps the time it was first seen.
     fn count_refusals(&mut self, before: &BTreeMap<String, TopicStatus>, now_ms: i64) {
         for (topic, status) in &mut self.refused {
-            let Some(problem) = &mut status.problem else { continue };
+            let Some(problem) = &mut status.problem else {
+                continue;
+            };
             let known = before.get(topic).and_then(|known| known.problem.as_ref());
             let known = known.filter(|known| known.code == problem.code);
             problem.first_seen_ms = known.and_then(|k| k.first_seen_ms).or(Some(now_ms));
             problem.count = Some(known.and_then(|k| k.count).unwrap_or(0) + 1);
         }
+    }
+
+    /// Says whether this process has looked at the topics once.
+    pub(super) fn has_passed(&self) -> bool {
+        self.passed_revision.is_some()
     }
 
     pub(super) fn waiting_topics(&self) -> impl Iterator<Item = TopicStatus> + '_ {
@@ -102,7 +111,11 @@ impl TopicsState {
 impl Worker {
     /// The first `spec` of a link that never ran.
     pub(super) fn first_spec(&self) -> Spec {
-        Spec { data_producer_id: None, former_producer_ids: Vec::new(), ..self.wanted_spec(1) }
+        Spec {
+            data_producer_id: None,
+            former_producer_ids: Vec::new(),
+            ..self.wanted_spec(1)
+        }
     }
 
     /// The `spec` that follows from the settings in force.
@@ -115,7 +128,9 @@ impl Worker {
             installation: self.context.installation.clone(),
             phase: self.link.phase,
             revision: self.link.revision,
-            source_cluster_id: prepared.map(|p| p.source_cluster_id.clone()).unwrap_or_default(),
+            source_cluster_id: prepared
+                .map(|p| p.source_cluster_id.clone())
+                .unwrap_or_default(),
             selection: spec.topics.clone(),
             rename: spec.rename.clone(),
             slots: known
@@ -123,7 +138,9 @@ impl Worker {
                 .or(prepared.map(|p| p.slots))
                 .unwrap_or(spec.slots),
             data_producer_id: known.and_then(|known| known.data_producer_id),
-            former_producer_ids: known.map(|k| k.former_producer_ids.clone()).unwrap_or_default(),
+            former_producer_ids: known
+                .map(|k| k.former_producer_ids.clone())
+                .unwrap_or_default(),
             meaning: Meaning {
                 revision: meaning_revision,
                 isolation: spec.isolation,
@@ -133,7 +150,9 @@ impl Worker {
     }
 
     fn owns_slot_zero(&self) -> bool {
-        self.slots.get(&0).is_some_and(super::slots::SlotEntry::works)
+        self.slots
+            .get(&0)
+            .is_some_and(super::slots::SlotEntry::works)
     }
 
     /// What only slot 0's owner does.
@@ -148,9 +167,7 @@ impl Worker {
         {
             let wire = self.wire.clone();
             self.jobs.spawn(async move {
-                let asked = async {
-                    Ok(wire.destination.client()?.init_producer_id().await?.id)
-                };
+                let asked = async { Ok(wire.destination.client()?.init_producer_id().await?.id) };
                 Done::ProducerId(asked.await)
             });
         }
@@ -166,7 +183,8 @@ impl Worker {
                 first,
             };
             let wire = self.wire.clone();
-            self.jobs.spawn(async move { Done::Topics(Box::new(pass(wire, input).await)) });
+            self.jobs
+                .spawn(async move { Done::Topics(Box::new(pass(wire, input).await)) });
         }
     }
 
@@ -185,7 +203,10 @@ impl Worker {
         }
         let wanted = self.wanted_spec(meaning_revision);
         if *known != wanted {
-            info!(revision = wanted.revision, "writing the link's settings into its control topic");
+            info!(
+                revision = wanted.revision,
+                "writing the link's settings into its control topic"
+            );
             self.write_spec(wanted);
         }
     }
@@ -195,7 +216,11 @@ impl Worker {
         if let Some(slot) = self.slots.get_mut(&0) {
             slot.write([record]);
         }
-        let meaning_changed = self.root.spec.as_ref().is_some_and(|k| k.meaning != spec.meaning);
+        let meaning_changed = self
+            .root
+            .spec
+            .as_ref()
+            .is_some_and(|k| k.meaning != spec.meaning);
         self.root.spec = Some(spec);
         if meaning_changed {
             for index in 0..self.partitions.len() {
@@ -212,8 +237,11 @@ impl Worker {
             Ok(id) => {
                 self.problems.clear("producer id");
                 self.topics.new_producer_id = false;
-                let Some(mut spec) = self.root.spec.clone() else { return };
-                spec.former_producer_ids.extend(spec.data_producer_id.replace(id));
+                let Some(mut spec) = self.root.spec.clone() else {
+                    return;
+                };
+                spec.former_producer_ids
+                    .extend(spec.data_producer_id.replace(id));
                 info!(producer_id = id, "the link has a data producer id");
                 self.write_spec(spec);
             }
@@ -244,7 +272,8 @@ impl Worker {
         let now_ms = self.wire.monotonic_ms();
         match result {
             Ok(metadata) => {
-                self.source_errand.finished(now_ms + self.detect_interval_ms());
+                self.source_errand
+                    .finished(now_ms + self.detect_interval_ms());
                 self.problems.clear("source metadata");
                 self.count_absent(&metadata);
                 let first = self.source_metadata.replace(metadata).is_none();
@@ -266,7 +295,8 @@ impl Worker {
         let now_ms = self.wire.monotonic_ms();
         match result {
             Ok(metadata) => {
-                self.destination_errand.finished(now_ms + self.detect_interval_ms());
+                self.destination_errand
+                    .finished(now_ms + self.detect_interval_ms());
                 self.problems.clear("destination metadata");
                 self.count_absent_mirrors(&metadata);
                 self.destination_metadata = Some(metadata);
@@ -287,7 +317,11 @@ impl Worker {
     fn metadata_problem(&mut self, side: Side, error: &Error) {
         let (place, word, cluster) = match side {
             Side::Fetch => ("source metadata", "source", &self.link.spec.source),
-            Side::Produce => ("destination metadata", "destination", &self.link.spec.destination),
+            Side::Produce => (
+                "destination metadata",
+                "destination",
+                &self.link.spec.destination,
+            ),
         };
         let problem = Problem {
             code: error.code().to_owned(),
@@ -306,10 +340,17 @@ impl Worker {
     }
 
     fn count_absent(&mut self, metadata: &ClusterMetadata) {
-        let topics: BTreeSet<String> =
-            self.root.topics.values().map(|topic| topic.topic.clone()).collect();
+        let topics: BTreeSet<String> = self
+            .root
+            .topics
+            .values()
+            .map(|topic| topic.topic.clone())
+            .collect();
         for topic in topics {
-            if metadata.topic(&topic).is_some_and(|found| found.error.is_none()) {
+            if metadata
+                .topic(&topic)
+                .is_some_and(|found| found.error.is_none())
+            {
                 self.topics.absent.remove(&topic);
                 continue;
             }
@@ -318,7 +359,10 @@ impl Worker {
             let absence = self.topics.absent.entry(topic.clone()).or_insert(first);
             absence.looks += 1;
             if absence.looks == PASSES_UNTIL_DELETED {
-                warn!(topic, "the source topic was deleted; its mirror and position stay");
+                warn!(
+                    topic,
+                    "the source topic was deleted; its mirror and position stay"
+                );
             } else if absence.looks < PASSES_UNTIL_DELETED {
                 self.source_errand.hurry(self.wire.monotonic_ms() + 1_000);
             }
@@ -328,13 +372,17 @@ impl Worker {
     /// A source topic under a known name with another id: a record of its own, so that its partitions find the position of
     /// the former one and are held.
     fn note_recreated(&mut self) {
-        let Some(metadata) = &self.source_metadata else { return };
+        let Some(metadata) = &self.source_metadata else {
+            return;
+        };
         if !self.owns_slot_zero() {
             return;
         }
         let mut records = Vec::new();
         for topic in self.root.topics.values() {
-            let Some(found) = metadata.topic(&topic.topic) else { continue };
+            let Some(found) = metadata.topic(&topic.topic) else {
+                continue;
+            };
             let id = found.id.to_string();
             if found.error.is_none() && !found.id.is_nil() && !self.root.topics.contains_key(&id) {
                 let record = TopicRecord {
@@ -352,9 +400,15 @@ impl Worker {
         if records.is_empty() {
             return;
         }
-        let Some(slot) = self.slots.get_mut(&0) else { return };
+        let Some(slot) = self.slots.get_mut(&0) else {
+            return;
+        };
         for (id, record) in records {
-            info!(topic = record.topic, mirror = record.mirror_topic, "topic is mirrored");
+            info!(
+                topic = record.topic,
+                mirror = record.mirror_topic,
+                "topic is mirrored"
+            );
             slot.write([record.write(&id)]);
             self.root.topics.insert(id, record);
         }
@@ -369,7 +423,10 @@ impl Worker {
 
     /// Says whether this id is the one that the source has under the topic's name now.
     pub(super) fn topic_is_current(&self, topic: &str, topic_id: &str) -> bool {
-        let found = self.source_metadata.as_ref().and_then(|metadata| metadata.topic(topic));
+        let found = self
+            .source_metadata
+            .as_ref()
+            .and_then(|metadata| metadata.topic(topic));
         found.is_none_or(|found| {
             found.error.is_some() || found.id.is_nil() || found.id.to_string() == topic_id
         })
@@ -381,12 +438,15 @@ impl Worker {
             found.is_some_and(|t| t.error == Some(kafka::ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))
         };
         let absent: BTreeSet<String> = self.mirror_names().into_iter().filter(gone).collect();
-        self.topics.absent_mirrors.retain(|name, _| absent.contains(name));
+        self.topics
+            .absent_mirrors
+            .retain(|name, _| absent.contains(name));
         for name in absent {
             let looks = self.topics.absent_mirrors.entry(name).or_default();
             *looks += 1;
             if *looks < PASSES_UNTIL_DELETED {
-                self.destination_errand.hurry(self.wire.monotonic_ms() + 1_000);
+                self.destination_errand
+                    .hurry(self.wire.monotonic_ms() + 1_000);
             }
         }
     }
@@ -400,7 +460,9 @@ impl Worker {
             if looks.is_none_or(|looks| *looks < PASSES_UNTIL_DELETED) {
                 continue;
             }
-            let Some(end) = partition.position().map(|p| p.destination_end) else { continue };
+            let Some(end) = partition.position().map(|p| p.destination_end) else {
+                continue;
+            };
             match partition.stage {
                 Stage::Due { .. } | Stage::TakingOver => {}
                 Stage::Copying => {
@@ -434,7 +496,11 @@ impl Worker {
             })
             .map(|finding| finding.mirror_topic.as_str())
             .collect();
-        let current = self.root.topics.iter().filter(|(id, t)| self.topic_is_current(&t.topic, id));
+        let current = self
+            .root
+            .topics
+            .iter()
+            .filter(|(id, t)| self.topic_is_current(&t.topic, id));
         current
             .map(|(id, topic)| FixedMirror {
                 topic: topic.topic.clone(),
@@ -448,7 +514,8 @@ impl Worker {
 
     pub(super) fn topics_passed(&mut self, passed: PassResult) {
         let now_ms = self.wire.monotonic_ms();
-        self.topics_errand.finished(now_ms + self.detect_interval_ms());
+        self.topics_errand
+            .finished(now_ms + self.detect_interval_ms());
         if !self.owns_slot_zero() {
             return;
         }
@@ -460,13 +527,18 @@ impl Worker {
             Ok(topics) => {
                 self.problems.clear("topics");
                 let refused_before = std::mem::take(&mut self.topics.refused);
-                let again = topics.iter().any(|t| t.applied.as_ref().is_err_and(|e| e.is_retriable()));
+                let again = topics
+                    .iter()
+                    .any(|t| t.applied.as_ref().is_err_and(|e| e.is_retriable()));
                 if again {
                     self.topics_errand.hurry(now_ms + 1_000);
                 }
-                let records =
-                    topics.into_iter().filter_map(|t| self.topic_passed(t, passed.first)).collect();
-                self.topics.count_refusals(&refused_before, self.wire.wall_ms());
+                let records = topics
+                    .into_iter()
+                    .filter_map(|t| self.topic_passed(t, passed.first))
+                    .collect();
+                self.topics
+                    .count_refusals(&refused_before, self.wire.wall_ms());
                 self.add_topics(records);
                 self.topics.passed_revision = Some(passed.revision);
                 self.reconcile_partitions();
@@ -476,7 +548,11 @@ impl Worker {
 
     /// Returns the record of a topic that is new; what cannot be mirrored is shown.
     fn topic_passed(&mut self, passed: PassedTopic, first: bool) -> Option<(String, TopicRecord)> {
-        let PassedTopic { plan, topic_id, applied } = passed;
+        let PassedTopic {
+            plan,
+            topic_id,
+            applied,
+        } = passed;
         let applied = match applied {
             Ok(applied) => applied,
             Err(error) => {
@@ -505,8 +581,11 @@ impl Worker {
 
     fn topic_event(&mut self, text: &str) {
         info!("{text}");
-        let (ledger, link_id, text) =
-            (self.context.ledger.clone(), self.link.id.clone(), text.to_owned());
+        let (ledger, link_id, text) = (
+            self.context.ledger.clone(),
+            self.link.id.clone(),
+            text.to_owned(),
+        );
         self.jobs.spawn(async move {
             if let Err(error) = ledger.event(&link_id, "topic", &text).await {
                 warn!(%error, "an event was not recorded");
@@ -527,7 +606,11 @@ fn refused_topic(
         crate::topic_sync::ApplyError::Refused { code, .. } => code.clone(),
         _ => "topic.not_made".to_owned(),
     };
-    let state = if retried { State::Waiting } else { State::NeedsDecision };
+    let state = if retried {
+        State::Waiting
+    } else {
+        State::NeedsDecision
+    };
     TopicStatus {
         topic: topic.to_owned(),
         topic_id: topic_id.to_string(),
@@ -540,7 +623,9 @@ fn refused_topic(
             detail: error.to_string(),
             state: Some(if retried { "waiting" } else { "needs_decision" }.to_owned()),
             cause: Some(error.to_string()),
-            next_step: Some("Mend what it names, or change the link; other topics go on.".to_owned()),
+            next_step: Some(
+                "Mend what it names, or change the link; other topics go on.".to_owned(),
+            ),
             ..Problem::default()
         }),
         lag_records: None,
