@@ -208,7 +208,8 @@ impl Schedule {
 
     /// Runs the schedule; `Err` says which invariant broke.
     pub fn run(&mut self) -> Result<(), String> {
-        let mut check_at_ms = CHAOS_MS;
+        // Late enough for everybody to have looked again.
+        let mut check_at_ms = CHAOS_MS + 20_000;
         loop {
             let now = self.step();
             if now >= check_at_ms && self.healed {
@@ -342,6 +343,7 @@ impl Schedule {
             self.restart(id);
             let mut world = self.world.lock().unwrap();
             world.places[id].assigned = id == 0;
+            world.places[id].wake_at_ms = CHAOS_MS;
             world.places[id].revision = revision;
             world.odds = Odds::default();
         }
