@@ -267,7 +267,9 @@ impl<B> Flow<B> {
             let Some(&(Item::Gap { to, leader_epoch }, explained)) = self.pending.front() else {
                 return;
             };
-            if !explained && !self.quiet {
+            let crosses = leader_epoch != self.position.source_leader_epoch
+                && self.position.source_leader_epoch >= 0;
+            if (!explained || crosses) && !self.quiet {
                 return;
             }
             match self.in_flight.back_mut() {
@@ -301,6 +303,12 @@ impl<B> Flow<B> {
         };
         let epoch = batch.leader_epoch;
         if epoch != self.stored_leader_epoch || epoch != self.position.source_leader_epoch {
+            if !self.may_cross(now) {
+                return Next::Blocked(Blocked::Quiet(self.quiet_at_ms));
+            }
+            if self.waited_for_quiet {
+                return self.take_over();
+            }
             if !self.in_flight.is_empty() {
                 return Next::Blocked(Blocked::InFlight);
             }
@@ -318,11 +326,19 @@ impl<B> Flow<B> {
         self.send(now.monotonic_ms)
     }
 
+    /// Says whether another source leader epoch may begin: before quiet a late request may hold what the source has
+    /// truncated since, and would be counted as what stands there now.
+    fn may_cross(&mut self, now: Now) -> bool {
+        let early = self.position.source_leader_epoch >= 0 && now.monotonic_ms < self.quiet_at_ms;
+        self.waited_for_quiet |= early;
+        !early
+    }
+
     /// Nothing waits, or a gap that cannot be passed yet.
     fn before_gap(&mut self, now: Now) -> Next<B> {
         match self.pending.front() {
             None => Next::Idle,
-            Some((_, false)) if now.monotonic_ms < self.quiet_at_ms => {
+            Some(_) if self.in_flight.is_empty() && now.monotonic_ms < self.quiet_at_ms => {
                 self.waited_for_quiet = true;
                 Next::Blocked(Blocked::Quiet(self.quiet_at_ms))
             }

@@ -199,10 +199,11 @@ impl Room<'_> {
         if let Some(epoch) = tail.matched {
             next.source_leader_epoch = epoch;
         }
-        let jump = truncated.is_some() || tail.least < bounds.log_start || tail.doubtful.is_some();
-        if jump {
+        let lost = truncated.is_some() || tail.least < bounds.log_start;
+        if lost {
             next.source_next = tail.least;
         }
+        let jump = lost || tail.doubtful.is_some();
         let ruled = self
             .diverged(&mut next, truncated, &mut findings)
             .and_then(|()| self.pass_loss(&mut next, bounds, &mut findings))
