@@ -201,16 +201,16 @@ fn unit(options: &TestOptions) -> Result<Outcome> {
     cargo(&arguments)
 }
 
-/// The simulation is an ignored test of the protocol whose name says so.
+/// The simulation is a test target of its own. Its output is shown: it tells the seeds.
 fn simulation(_: &TestOptions) -> Result<Outcome> {
     cargo(&[
         "test",
         "--package",
         "replication",
-        "--lib",
+        "--test",
         "simulation",
         "--",
-        "--include-ignored",
+        "--nocapture",
     ])
 }
 
