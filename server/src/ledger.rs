@@ -60,6 +60,17 @@ impl Ledger for SqlLedger {
         })
     }
 
+    fn cluster_seen<'a>(
+        &'a self,
+        cluster: &'a str,
+        cluster_id: &'a str,
+    ) -> BoxFuture<'a, Result<(), LedgerError>> {
+        Box::pin(async move {
+            let noted = self.store.set_cluster_id(cluster, cluster_id, by()).await;
+            noted.map(drop).map_err(failed)
+        })
+    }
+
     fn control_topic_made<'a>(
         &'a self,
         link_id: &'a str,
@@ -122,6 +133,8 @@ fn desired_link(intent: LinkIntent) -> DesiredLink {
         revision: intent.link.revision,
         source: intent.source.spec,
         destination: intent.destination.spec,
+        source_cluster_id: intent.source.cluster_id,
+        destination_cluster_id: intent.destination.cluster_id,
         control_topic_id: intent.link.control_topic_id,
         decisions: decisions.collect(),
     }

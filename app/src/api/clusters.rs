@@ -53,7 +53,8 @@ pub async fn get(context: &Context, actor: &Actor, name: &str) -> Result<Cluster
         .view())
 }
 
-/// Changes a cluster that is at revision `revision`. A sign-in without password keeps the stored one.
+/// Changes a cluster that is at revision `revision`. A sign-in without password keeps the stored one, while addresses and
+/// encryption stay.
 pub async fn change(
     context: &Context,
     actor: &Actor,
@@ -130,19 +131,32 @@ pub(super) async fn note_cluster_id(
 
 fn faults(spec: &ClusterSpec, before: Option<&Cluster>) -> Vec<FieldError> {
     let mut faults = spec.check();
-    let stored = before.and_then(|cluster| cluster.spec.sasl.as_ref());
-    let has_stored = stored.is_some_and(|sasl| sasl.password.is_some());
-    if spec
+    let wanted = spec
         .sasl
         .as_ref()
-        .is_some_and(|sasl| sasl.password.is_none())
-        && !has_stored
-    {
-        let message = "A password is needed.".to_owned();
+        .is_some_and(|sasl| sasl.password.is_none());
+    if let (true, Some(message)) = (wanted, why_not_kept(spec, before)) {
         faults.push(FieldError {
             field: "sasl.password".to_owned(),
-            message,
+            message: message.to_owned(),
         });
     }
     faults
+}
+
+/// Says why a stored password cannot stand in for one that was left out. A password goes only where it was meant to go:
+/// who changes the addresses or the encryption must know it.
+fn why_not_kept(spec: &ClusterSpec, before: Option<&Cluster>) -> Option<&'static str> {
+    let Some(before) = before.map(|cluster| &cluster.spec) else {
+        return Some("A password is needed.");
+    };
+    if before
+        .sasl
+        .as_ref()
+        .is_none_or(|sasl| sasl.password.is_none())
+    {
+        return Some("A password is needed.");
+    }
+    (before.bootstrap != spec.bootstrap || before.tls != spec.tls)
+        .then_some("Enter the password again: the addresses or the encryption change.")
 }

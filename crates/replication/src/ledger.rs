@@ -27,6 +27,9 @@ pub struct DesiredLink {
     pub revision: i64,
     pub source: ClusterSpec,
     pub destination: ClusterSpec,
+    /// Kafka's own ids of both ends, where they were seen.
+    pub source_cluster_id: Option<String>,
+    pub destination_cluster_id: Option<String>,
     /// Topic id of the link's control topic, once it was made.
     pub control_topic_id: Option<String>,
     /// Operators' choices on findings, oldest first.
@@ -58,6 +61,13 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Returns all links that were ever started (phase other than draft).
     fn desired(&self) -> BoxFuture<'_, Result<Desired, LedgerError>>;
+
+    /// Notes Kafka's own id of a cluster, by the cluster's name: loops are found by it.
+    fn cluster_seen<'a>(
+        &'a self,
+        cluster: &'a str,
+        cluster_id: &'a str,
+    ) -> BoxFuture<'a, Result<(), LedgerError>>;
 
     /// Stores the topic id of a link's control topic; the first value stays.
     fn control_topic_made<'a>(

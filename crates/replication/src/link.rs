@@ -16,7 +16,7 @@ mod topics;
 mod traffic;
 mod worker;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use kafka::group::RevokeAck;
 use model::status::LinkStatus;
@@ -30,6 +30,7 @@ use tracing::{Instrument, info_span, warn};
 use crate::{
     credit::Budget,
     ledger::{DesiredLink, Ledger},
+    plan::OtherLink,
     supervisor::Settings,
 };
 
@@ -42,6 +43,23 @@ pub(crate) struct Context {
     pub(crate) installation: String,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) news: mpsc::Sender<LinkNews>,
+    /// All links that were ever started, as last read: mirrors must not collide, and nothing may go round in circles.
+    pub(crate) links: Arc<RwLock<Vec<DesiredLink>>>,
+}
+
+impl Context {
+    /// Returns the links other than this one, as a plan looks at them.
+    pub(crate) fn others(&self, link_id: &str) -> Vec<OtherLink> {
+        let links = self.links.read().unwrap_or_else(PoisonError::into_inner);
+        let others = links.iter().filter(|link| link.id != link_id);
+        others
+            .map(|link| OtherLink {
+                spec: link.spec.clone(),
+                source_cluster_id: link.source_cluster_id.clone(),
+                destination_cluster_id: link.destination_cluster_id.clone(),
+            })
+            .collect()
+    }
 }
 
 /// A link's control topic stands and belongs to it: its slots may be asked for.

@@ -6,7 +6,11 @@
 
 mod group;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use model::{link::Phase, status::LinkStatus};
 use tokio::{
@@ -80,6 +84,7 @@ impl Supervisor {
             links: BTreeMap::new(),
             groups: BTreeMap::new(),
             news_sender,
+            all_links: Arc::default(),
         };
         let task = tokio::spawn(work.run(news));
         Self {
@@ -128,6 +133,8 @@ struct Work {
     /// By destination cluster name.
     groups: BTreeMap<String, WorkerGroup>,
     news_sender: mpsc::Sender<LinkNews>,
+    /// All links that were ever started, for each other's plans.
+    all_links: Arc<RwLock<Vec<DesiredLink>>>,
 }
 
 impl Work {
@@ -160,6 +167,13 @@ impl Work {
 
     async fn reconcile(&mut self, desired: Desired) {
         self.revision = Some(desired.revision);
+        {
+            let mut all = self
+                .all_links
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            all.clone_from(&desired.links);
+        }
         let wanted: BTreeMap<String, DesiredLink> = desired
             .links
             .into_iter()
@@ -199,6 +213,7 @@ impl Work {
             installation: installation.to_owned(),
             ledger: self.ledger.clone(),
             news: self.news_sender.clone(),
+            links: self.all_links.clone(),
         };
         let handle = LinkHandle::start(context, link.clone());
         self.links.insert(

@@ -90,6 +90,28 @@ async fn a_change_without_password_keeps_the_stored_one() {
     assert_eq!(probed.sasl.unwrap().password.unwrap().expose(), CANARY);
 }
 
+/// Who may edit a cluster must not be able to send its stored password to an address of their own.
+#[tokio::test]
+async fn a_stored_password_does_not_follow_to_another_address() {
+    let harness = Harness::new().await;
+    let made = harness
+        .admin("POST", "/api/v1/clusters", &cluster("east"))
+        .await;
+    let mut moved = cluster("east");
+    moved["bootstrap"] = json!(["elsewhere:9092"]);
+    let mut bare = cluster("east");
+    bare["tls"] = json!({ "mode": "off" });
+    for mut body in [moved, bare] {
+        body["sasl"].as_object_mut().unwrap().remove("password");
+        let answer = harness.matching("PUT", EAST, &made.etag(), &body).await;
+        assert_eq!(answer.status, 422, "{}", answer.text);
+        assert_eq!(answer.json()["fields"][0]["field"], "sasl.password");
+        body["sasl"]["password"] = json!(CANARY);
+        let answer = harness.matching("PUT", EAST, "\"999\"", &body).await;
+        answer.assert_problem(412, "save.conflict");
+    }
+}
+
 #[tokio::test]
 async fn a_test_of_a_stored_cluster_notes_its_cluster_id() {
     let harness = Harness::new().await;

@@ -76,6 +76,7 @@ pub(super) enum Done {
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) source_cluster_id: String,
+    pub(super) destination_cluster_id: String,
     pub(super) control_topic_id: uuid::Uuid,
     pub(super) slots: u32,
     /// Half of the destination's `producer.id.expiration.ms`, one hour where it cannot be read.

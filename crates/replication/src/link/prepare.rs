@@ -38,6 +38,7 @@ pub(super) async fn prepare(
     let (facts, first_start) = control_topic(client, wire, link).await?;
     Ok(Prepared {
         source_cluster_id: source,
+        destination_cluster_id: destination,
         control_topic_id: facts.id,
         slots: facts.partitions.unsigned_abs(),
         guard_ms: guard_ms(client).await,

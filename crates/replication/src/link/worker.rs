@@ -331,6 +331,7 @@ impl Worker {
                     return;
                 }
                 self.noted = !prepared.first_start;
+                self.note_cluster_ids(&prepared);
                 self.prepared = Some(prepared);
                 self.follow.hurry(now_ms);
             }
@@ -338,6 +339,34 @@ impl Worker {
                 self.prepare.finished(now_ms + 2_000);
                 self.problem("prepare", *problem);
             }
+        }
+    }
+
+    /// Tells SQL which clusters these are, unless it knows.
+    fn note_cluster_ids(&mut self, prepared: &Prepared) {
+        let (spec, link) = (&self.link.spec, &self.link);
+        for (name, id, known) in [
+            (
+                &spec.source,
+                &prepared.source_cluster_id,
+                &link.source_cluster_id,
+            ),
+            (
+                &spec.destination,
+                &prepared.destination_cluster_id,
+                &link.destination_cluster_id,
+            ),
+        ] {
+            if known.as_ref() == Some(id) || id.is_empty() {
+                continue;
+            }
+            let (ledger, name, id) = (self.context.ledger.clone(), name.to_string(), id.clone());
+            self.jobs.spawn(async move {
+                if let Err(error) = ledger.cluster_seen(&name, &id).await {
+                    warn!(%error, cluster.name = name, "the cluster's id was not noted");
+                }
+                Done::Noted
+            });
         }
     }
 

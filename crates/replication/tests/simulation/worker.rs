@@ -74,6 +74,8 @@ struct Part {
     map: OffsetMap,
     connection: u64,
     leader_epoch: i32,
+    /// Leader epoch of the source that was agreed to.
+    source_leader: i32,
     requests: VecDeque<Request>,
     last_arrival_ms: i64,
     quiet_at_ms: i64,
@@ -147,6 +149,7 @@ impl Work {
                 map: OffsetMap::default(),
                 connection: 0,
                 leader_epoch: 0,
+                source_leader: -1,
                 requests: VecDeque::new(),
                 last_arrival_ms: 0,
                 quiet_at_ms: 0,
@@ -449,7 +452,7 @@ impl Work {
         if self.node.travel().await.is_err() {
             return;
         }
-        let (batches, lost) = {
+        let (batches, lost, leader) = {
             let world = self.node.lock();
             let log = &world.source[index];
             // Metadata tells of a new leader even where nothing is sent.
@@ -462,7 +465,7 @@ impl Work {
                 .take(3)
                 .cloned()
                 .collect();
-            (batches, lost)
+            (batches, lost, log.epoch)
         };
         let Some(flow) = &mut self.parts[index].flow else {
             return;
@@ -471,6 +474,17 @@ impl Work {
             flow.interrupt();
             return;
         }
+        // So it does at the source: a new leader may have less, and fill up to where we stand.
+        if self.parts[index].source_leader != leader {
+            match verify_source(&source, flow.fetch_offset(), flow.fetch_epoch()).await {
+                Ok(true) => self.parts[index].source_leader = leader,
+                Ok(false) => return flow.interrupt(),
+                Err(_) => return,
+            }
+        }
+        let Some(flow) = &mut self.parts[index].flow else {
+            return;
+        };
         for batch in batches {
             if batch.epoch != flow.fetch_epoch() {
                 match verify_source(&source, flow.fetch_offset(), flow.fetch_epoch()).await {

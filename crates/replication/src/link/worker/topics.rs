@@ -8,7 +8,7 @@ use std::{
 
 use kafka::{Error, client::ClusterMetadata};
 use model::{
-    finding::FindingKind,
+    finding::{Finding, FindingKind},
     problem::Problem,
     status::{Rates, State, TopicStatus},
 };
@@ -28,7 +28,7 @@ use crate::{
         control::{Spec, TopicRecord},
         finding::Found,
         ports::Clock,
-        position::Meaning,
+        position::{Identity, Meaning},
     },
 };
 
@@ -179,7 +179,7 @@ impl Worker {
                 spec: self.link.spec.clone(),
                 revision: self.link.revision,
                 fixed: self.fixed_mirrors(),
-                others: Vec::new(),
+                others: self.context.others(&self.link.id),
                 first,
             };
             let wire = self.wire.clone();
@@ -471,31 +471,34 @@ impl Worker {
                 }
                 _ => continue,
             }
-            let found = Found {
-                kind: FindingKind::DestinationChanged,
-                source: None,
-                destination: Some((0, end)),
-                detail: "The mirror topic was deleted.".to_owned(),
-            };
-            let finding = found.finding(&partition.identity, wall_ms);
+            let finding = mirror_deleted(&partition.identity, end, wall_ms);
             if !self.choices.contains_key(&finding.id) {
                 self.hold(PartitionId(index), finding);
             }
         }
     }
 
-    /// The mirrors that the link has, by source topic id. Where an operator chose on a deleted mirror any topic of its
-    /// name will do.
+    /// The mirrors that the link has, by source topic id. Where an operator chose on a deleted mirror, and the choice is
+    /// not carried out yet, any topic of its name will do.
     fn fixed_mirrors(&self) -> Vec<FixedMirror> {
-        let chosen: BTreeSet<&str> = self
-            .findings
-            .values()
-            .filter(|finding| {
-                finding.kind == FindingKind::DestinationChanged
-                    && self.choices.contains_key(&finding.id)
-            })
-            .map(|finding| finding.mirror_topic.as_str())
-            .collect();
+        let mut chosen = BTreeSet::new();
+        // A mirror that was made anew has another id than the topic's record tells.
+        let mut anew = BTreeMap::new();
+        for partition in &self.partitions {
+            let identity = &partition.identity;
+            // A choice holds for the mirror topic that it was made on, whose id is part of the finding's.
+            if self.choices.contains_key(&mirror_deleted(identity, 0, 0).id) {
+                chosen.insert(identity.mirror_topic.as_str());
+            }
+            let record = self.root.topics.get(&identity.source_topic_id);
+            if record.is_some_and(|record| record.mirror_topic_id != identity.mirror_topic_id) {
+                anew.insert(&identity.source_topic_id, &identity.mirror_topic_id);
+            }
+        }
+        let mirror_id = |id: &String, topic: &TopicRecord| {
+            let id = anew.get(id).copied().unwrap_or(&topic.mirror_topic_id);
+            id.parse().unwrap_or(Uuid::nil())
+        };
         let current = self
             .root
             .topics
@@ -507,7 +510,7 @@ impl Worker {
                 topic_id: id.parse().unwrap_or(Uuid::nil()),
                 mirror_topic: topic.mirror_topic.clone(),
                 mirror_id: (!chosen.contains(topic.mirror_topic.as_str()))
-                    .then(|| topic.mirror_topic_id.parse().unwrap_or(Uuid::nil())),
+                    .then(|| mirror_id(id, topic)),
             })
             .collect()
     }
@@ -593,6 +596,17 @@ impl Worker {
             Done::Noted
         });
     }
+}
+
+/// The finding of a mirror topic that is gone. It has the same id as that of one that was made again.
+fn mirror_deleted(identity: &Identity, end: i64, now_ms: i64) -> Finding {
+    let found = Found {
+        kind: FindingKind::DestinationChanged,
+        source: None,
+        destination: Some((0, end)),
+        detail: "The mirror topic was deleted.".to_owned(),
+    };
+    found.finding(identity, now_ms)
 }
 
 fn refused_topic(
