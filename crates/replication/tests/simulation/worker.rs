@@ -467,7 +467,8 @@ impl Work {
                 .collect();
             (batches, lost, log.epoch)
         };
-        let Some(flow) = &mut self.parts[index].flow else {
+        let part = &mut self.parts[index];
+        let Some(flow) = &mut part.flow else {
             return;
         };
         if lost {
@@ -475,16 +476,13 @@ impl Work {
             return;
         }
         // So it does at the source: a new leader may have less, and fill up to where we stand.
-        if self.parts[index].source_leader != leader {
+        if part.source_leader != leader {
             match verify_source(&source, flow.fetch_offset(), flow.fetch_epoch()).await {
-                Ok(true) => self.parts[index].source_leader = leader,
+                Ok(true) => part.source_leader = leader,
                 Ok(false) => return flow.interrupt(),
                 Err(_) => return,
             }
         }
-        let Some(flow) = &mut self.parts[index].flow else {
-            return;
-        };
         for batch in batches {
             if batch.epoch != flow.fetch_epoch() {
                 match verify_source(&source, flow.fetch_offset(), flow.fetch_epoch()).await {
