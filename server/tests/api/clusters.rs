@@ -100,7 +100,7 @@ async fn a_stored_password_does_not_follow_to_another_address() {
     let mut moved = cluster("east");
     moved["bootstrap"] = json!(["elsewhere:9092"]);
     let mut bare = cluster("east");
-    bare["tls"] = json!({ "mode": "off" });
+    bare["tls"] = json!({ "mode": "system" });
     for mut body in [moved, bare] {
         body["sasl"].as_object_mut().unwrap().remove("password");
         let answer = harness.matching("PUT", EAST, &made.etag(), &body).await;
