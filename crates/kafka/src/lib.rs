@@ -1,4 +1,11 @@
-//! crates/kafka
+//! The wire to Apache Kafka: connections, sign-in, typed questions, and record batches as they stand in the log.
+//!
+//! Data passes through without being read: [`fetch`] hands out batches as slices of the frame they came in, [`patch`] gives
+//! them our producer fields, [`produce`] writes them on. What clusters can be asked is in [`admin`]; who works on what is
+//! decided by [`group`].
+//!
+//! Invariants: the codec's types stay inside; nothing here knows links, SQL or HTTP; no secret and no remote text is part
+//! of an error.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod aborted;

@@ -685,11 +685,15 @@ impl Worker {
         let Some((from, to)) = refused.source else {
             return;
         };
-        let mut skipped = refused.clone();
-        if !matches!(skipped.state, FindingState::Decided { .. }) {
-            skipped.state = FindingState::Recorded;
-        }
-        skipped.detail = format!("{} It was left out.", refused.detail);
+        let found = Found {
+            kind: FindingKind::Skip,
+            source: refused.source,
+            destination: None,
+            detail: format!("{} It was left out.", refused.detail),
+        };
+        let wall_ms = self.wire.wall_ms();
+        let mut skipped = found.finding(&self.partitions[id.0].identity, wall_ms);
+        skipped.broker_error.clone_from(&refused.broker_error);
         self.record_finding(id, skipped);
         let now_ms = self.wire.monotonic_ms();
         let partition = &mut self.partitions[id.0];
