@@ -16,6 +16,23 @@ fn a_deleted_mirror_is_held_then_made_anew_or_continued_as_chosen() {
     let there = scene.mirrors[0].admin().topics().unwrap();
     assert!(!there.contains(&scene.mirrors[0].name), "not made unasked");
     decide_and_compare(&scene, &held);
+
+    // A choice holds for one deletion, not for the next.
+    let mirror = &scene.mirrors[0];
+    mirror.delete();
+    scene.sources[0].write(0, "fourth", 0..10);
+    let again = scene.until_held(0, "destination_changed", 1).remove(0);
+    assert_ne!(again["id"], held[0]["id"]);
+    assert_eq!(again["destination"], json!([0, 160]));
+    scene.look_again();
+    assert!(
+        !mirror.admin().topics().unwrap().contains(&mirror.name),
+        "not made unasked"
+    );
+    scene.choose(&again, "mirror_anew");
+    mirror.wait_for_end(0, 170);
+    scene.sources[0].assert_mirrored_exactly(mirror);
+    scene.until_mirroring();
 }
 
 #[test]
