@@ -29,8 +29,9 @@ use super::{
 };
 use crate::credit::{Budget, Credit};
 
-/// Bytes of one fetch response; also the credit that a request takes.
-pub(super) const FETCH_BYTES: usize = 1 << 20;
+/// Bytes of one fetch response; also the credit that a request takes. A broker fills it to the last byte, so what stands
+/// around the records has room left: a frame of a little over 1 MiB would lie in a buffer of 2 MiB.
+pub(super) const FETCH_BYTES: usize = (1 << 20) - (16 << 10);
 /// How long the broker may wait for data.
 const MAX_WAIT: Duration = Duration::from_millis(250);
 /// How soon to look again while partitions are parked behind full queues.
