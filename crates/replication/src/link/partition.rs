@@ -74,6 +74,9 @@ pub(super) struct Partition {
     pub(super) refusal: Option<(i16, (i64, i64))>,
     /// Source leader epoch that [`crate::protocol::takeover::verify_source`] agreed to.
     pub(super) verified_epoch: Option<i32>,
+    /// Leader epochs on both sides when it was taken over.
+    pub(super) source_leader: Option<i32>,
+    pub(super) destination_leader: Option<i32>,
     pub(super) source_start: Option<i64>,
     pub(super) source_end: Option<i64>,
     /// Source end when copying began: what is beyond it is live.

@@ -58,6 +58,10 @@ pub struct Spec {
     pub former_producer_ids: Vec<i64>,
     /// The sequence meaning in force.
     pub meaning: Meaning,
+    /// Whether the topics that the selection took when it was last changed were all looked at: topics seen later begin at
+    /// offset 0, not at the link's start.
+    #[serde(default)]
+    pub topics_seen: bool,
 }
 
 /// `topic/<topic id>` in partition 0: written before any position of the topic.

@@ -58,6 +58,7 @@ pub fn spec() -> Spec {
         data_producer_id: Some(DATA_PRODUCER),
         former_producer_ids: Vec::new(),
         meaning: meaning(0),
+        topics_seen: true,
     }
 }
 

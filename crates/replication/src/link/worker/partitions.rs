@@ -128,6 +128,8 @@ impl Worker {
             singly: None,
             refusal: None,
             verified_epoch: None,
+            source_leader: None,
+            destination_leader: None,
             source_start: None,
             source_end: None,
             live_from: None,
@@ -321,6 +323,8 @@ impl Worker {
     }
 
     fn start_take_over(&mut self, id: PartitionId) {
+        let source_leader = self.source_leader(id).map(|leader| leader.1);
+        let destination_leader = self.destination_leader(id).map(|leader| leader.1);
         let Some((producer_id, meaning)) = self
             .root
             .spec
@@ -336,6 +340,8 @@ impl Worker {
             return;
         };
         partition.stage = Stage::TakingOver;
+        (partition.source_leader, partition.destination_leader) =
+            (source_leader, destination_leader);
         let generation = partition.generation;
         let stored = partition.position.clone();
         let map = partition.map.clone();

@@ -48,6 +48,8 @@ pub(super) struct SlotEntry {
     acknowledged: u64,
     last_store_ms: i64,
     leaving: bool,
+    /// The group assigned it since it was last taken back.
+    again: bool,
     releasing: bool,
     /// Answers the group when the slot is left.
     acks: Vec<Arc<RevokeAck>>,
@@ -88,6 +90,7 @@ impl SlotEntry {
             acknowledged: 0,
             last_store_ms: 0,
             leaving: false,
+            again: false,
             releasing: false,
             acks: Vec::new(),
         }
@@ -139,10 +142,8 @@ impl Worker {
             return;
         }
         for slot in slots {
-            self.slots
-                .entry(*slot)
-                .or_insert_with(SlotEntry::new)
-                .leaving = false;
+            // One that is still being left is claimed anew once that is done.
+            self.slots.entry(*slot).or_insert_with(SlotEntry::new).again = true;
         }
         info!(?slots, "slots assigned");
         self.claim_slots();
@@ -201,10 +202,21 @@ impl Worker {
         self.follow.finished(now_ms + super::FOLLOW_MS);
         match result {
             Ok((entries, end)) => {
+                let meaning = self.root.spec.as_ref().map(|spec| spec.meaning);
+                // Slot 0's owner knows what it wrote before it reads it here.
+                let owned = self.slots.get(&0).is_some_and(SlotEntry::owned);
+                let ours = self.root.spec.clone().filter(|_| owned);
                 for entry in &entries {
                     if let Err(error) = self.root.apply(entry) {
                         return self.problem("control", malformed_problem(&error.to_string()));
                     }
+                }
+                if let Some(ours) = ours {
+                    self.root.spec = Some(ours);
+                }
+                let changed = self.root.spec.as_ref().map(|spec| spec.meaning) != meaning;
+                if changed && meaning.is_some() {
+                    self.meaning_changed();
                 }
                 self.root.next_offset = self.root.next_offset.max(end);
                 self.root_known = true;
@@ -348,6 +360,7 @@ impl Worker {
                 continue;
             };
             slot.leaving = true;
+            slot.again = false;
             slot.acks.extend(ack.clone());
             if slot.stage != SlotStage::Owned {
                 self.slots.remove(number);
@@ -376,14 +389,15 @@ impl Worker {
     fn slot_lost(&mut self, number: u32, stage: SlotStage) {
         if let Some(slot) = self.slots.get_mut(&number) {
             let acks = std::mem::take(&mut slot.acks);
-            let leaving = slot.leaving;
+            let gone = slot.leaving && !slot.again;
+            let again = slot.again;
             *slot = SlotEntry {
                 stage,
-                leaving,
+                again,
                 ..SlotEntry::new()
             };
             drop(acks);
-            if leaving {
+            if gone {
                 self.slots.remove(&number);
             }
         }
@@ -399,8 +413,11 @@ impl Worker {
     }
 
     fn slot_released(&mut self, number: u32) {
-        self.slots.remove(&number);
+        let again = self.slots.remove(&number).is_some_and(|slot| slot.again);
         info!(slot = number, "slot released");
+        if again && self.leaving_until_ms.is_none() {
+            self.assigned(&[number]);
+        }
     }
 
     /// Stores, renews or releases, whichever is due; one thing at a time.

@@ -146,6 +146,7 @@ impl Worker {
                 isolation: spec.isolation,
                 timestamps: spec.timestamps,
             },
+            topics_seen: known.is_some_and(|k| k.topics_seen && k.selection == spec.topics),
         }
     }
 
@@ -173,8 +174,7 @@ impl Worker {
         }
         let runs = self.phase() == model::link::Phase::Running;
         if runs && self.source_metadata.is_some() && self.topics_errand.start(now_ms) {
-            let first = self.topics.passed_revision != Some(self.link.revision)
-                && (self.root.topics.is_empty() || self.topics.passed_revision.is_some());
+            let first = !spec.topics_seen;
             let input = PassInput {
                 spec: self.link.spec.clone(),
                 revision: self.link.revision,
@@ -211,6 +211,21 @@ impl Worker {
         }
     }
 
+    fn note_topics_seen(&mut self) {
+        let selection = &self.link.spec.topics;
+        let known = self
+            .root
+            .spec
+            .clone()
+            .filter(|known| known.selection == *selection);
+        if let Some(known) = known {
+            self.write_spec(Spec {
+                topics_seen: true,
+                ..known
+            });
+        }
+    }
+
     fn write_spec(&mut self, spec: Spec) {
         let record = spec.write();
         if let Some(slot) = self.slots.get_mut(&0) {
@@ -223,11 +238,41 @@ impl Worker {
             .is_some_and(|k| k.meaning != spec.meaning);
         self.root.spec = Some(spec);
         if meaning_changed {
-            for index in 0..self.partitions.len() {
-                self.take_over_again(PartitionId(index), "the settings of sequences changed");
-            }
+            self.meaning_changed();
         }
         self.reconcile_partitions();
+    }
+
+    /// Sequences mean something else from now on: every partition begins a new epoch, on connections that fetch at the
+    /// isolation level in force.
+    pub(super) fn meaning_changed(&mut self) {
+        for index in 0..self.partitions.len() {
+            self.take_over_again(PartitionId(index), "the settings of sequences changed");
+        }
+        self.traffic.lines.retain(|key, _| key.side != Side::Fetch);
+        for partition in &mut self.partitions {
+            partition.following = None;
+            partition.lane += 1;
+        }
+    }
+
+    /// A leader of another epoch: what it holds must be asked, even where nothing flows.
+    fn leaders_changed(&mut self, side: Side) {
+        for index in 0..self.partitions.len() {
+            let id = PartitionId(index);
+            let (known, now) = match side {
+                Side::Fetch => (self.partitions[index].source_leader, self.source_leader(id)),
+                Side::Produce => (
+                    self.partitions[index].destination_leader,
+                    self.destination_leader(id),
+                ),
+            };
+            if let (Some(known), Some((_, now))) = (known, now)
+                && now > known
+            {
+                self.take_over_again(id, "the leader changed");
+            }
+        }
     }
 
     pub(super) fn producer_id(&mut self, result: Result<i64, Error>) {
@@ -278,6 +323,7 @@ impl Worker {
                 self.count_absent(&metadata);
                 let first = self.source_metadata.replace(metadata).is_none();
                 self.note_recreated();
+                self.leaders_changed(Side::Fetch);
                 if first {
                     self.topics_errand.hurry(now_ms);
                 }
@@ -300,6 +346,7 @@ impl Worker {
                 self.problems.clear("destination metadata");
                 self.count_absent_mirrors(&metadata);
                 self.destination_metadata = Some(metadata);
+                self.leaders_changed(Side::Produce);
                 self.reconcile_partitions();
                 self.hold_deleted_mirrors();
                 self.open_lines(now_ms);
@@ -487,7 +534,10 @@ impl Worker {
         for partition in &self.partitions {
             let identity = &partition.identity;
             // A choice holds for the mirror topic that it was made on, whose id is part of the finding's.
-            if self.choices.contains_key(&mirror_deleted(identity, 0, 0).id) {
+            if self
+                .choices
+                .contains_key(&mirror_deleted(identity, 0, 0).id)
+            {
                 chosen.insert(identity.mirror_topic.as_str());
             }
             let record = self.root.topics.get(&identity.source_topic_id);
@@ -544,6 +594,10 @@ impl Worker {
                     .count_refusals(&refused_before, self.wire.wall_ms());
                 self.add_topics(records);
                 self.topics.passed_revision = Some(passed.revision);
+                // Refused topics count as seen: copying more of them later is better than skipping what came meanwhile.
+                if passed.first && !again {
+                    self.note_topics_seen();
+                }
                 self.reconcile_partitions();
             }
         }
