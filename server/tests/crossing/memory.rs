@@ -46,7 +46,6 @@ fn memory_stays_bounded_while_the_destination_is_a_black_hole() {
             std::thread::sleep(Duration::from_millis(50));
         }
         let said_so_after = said_so_after.expect("the link never said that it waits");
-        println!("said after {said_so_after:?} that it waits");
         assert!(
             said_so_after < Duration::from_secs(15),
             "{said_so_after:?}\n{}",
@@ -69,7 +68,6 @@ fn memory_stays_bounded_while_the_destination_is_a_black_hole() {
     assert_eq!(copied, 600 + WRITTEN_BYTES / RECORD_BYTES as u64);
     let peak = bench.causeway.usage().unwrap().peak_rss_bytes;
     assert!(peak < MOST_RSS_BYTES, "{} MiB at the most", peak >> 20);
-    println!("{} MiB resident at the most", peak >> 20);
     bench.expect_no_findings(&link);
     bench.retire(&link);
     admin(&bench.east).delete_topic(&topic).unwrap();
