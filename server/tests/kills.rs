@@ -15,10 +15,16 @@ use kills::{
 };
 use xtask::{cluster::ClusterOptions, process::Signal};
 
-/// Kills the process at random moments and starts it again at once.
+/// Kills the process at random moments and starts it again at once: in every other round only once data has flowed, in
+/// the rounds between wherever the start has come to.
 fn kill_ten_times(bench: &Bench, worker: &mut Worker) {
     for round in 0..10 {
-        bench.pause(300, 2_500);
+        if round % 2 == 0 {
+            bench.wait_for(Duration::from_secs(60), "records are copied", || {
+                worker.records_copied() > 0
+            });
+        }
+        bench.pause(50, 1_500);
         worker.kill();
         println!("killed, round {round}");
         worker.start_again();
@@ -73,12 +79,17 @@ fn history_is_copied_exactly_through_kills_and_refusals() {
         ClusterOptions::new("west").property("producer.id.expiration.check.interval.ms", "1000");
     let bench = Bench::start(ClusterOptions::new("east"), forgetful);
     bench.topic("events-old", 2, &[("retention.ms", "-1")]);
-    Load::write_history(&bench.east.bootstrap(), "events-old", 60_000);
+    let load = Load::start_history(&bench.east.bootstrap(), "events-old", 1_000);
     let mut worker = bench.worker("one", &[]);
     bench.link(&worker, &["events-old"]);
     let refusals = bench.refuse_now_and_then("events-old");
     kill_ten_times(&bench, &mut worker);
+    assert!(
+        worker.all_unguarded(),
+        "the brokers still know our producer"
+    );
     refusals.stop();
+    load.stop();
     bench.assert_exact(&worker, &["events-old"]);
     bench.assert_no_finding(&worker);
 }

@@ -23,6 +23,8 @@ use xtask::{
 };
 
 const LINK: &str = "killed";
+/// Setting a topic's configuration replaces all of it: without this its history would be deleted.
+const KEEP: (&str, &str) = ("retention.ms", "-1");
 /// How long a link may take to catch up at the end.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -169,13 +171,13 @@ impl Bench {
             while !ended.load(Ordering::Relaxed) {
                 // The mirror may not stand yet.
                 if admin
-                    .set_configs(&mirror, &[("min.insync.replicas", "2")])
+                    .set_configs(&mirror, &[("min.insync.replicas", "2"), KEEP])
                     .is_ok()
                 {
                     refused += 1;
                     std::thread::sleep(Duration::from_millis(150));
                     admin
-                        .set_configs(&mirror, &[("min.insync.replicas", "1")])
+                        .set_configs(&mirror, &[("min.insync.replicas", "1"), KEEP])
                         .unwrap();
                 }
                 std::thread::sleep(Duration::from_millis(700));
@@ -274,6 +276,22 @@ impl Worker {
         self.api()
             .get(&format!("links/{LINK}/status"))
             .unwrap_or_default()
+    }
+
+    /// Records that this process has delivered.
+    pub fn records_copied(&self) -> u64 {
+        self.status()["rates"]["records_total"]
+            .as_u64()
+            .unwrap_or(0)
+    }
+
+    /// Says whether no partition's appends are checked by the broker's producer state.
+    pub fn all_unguarded(&self) -> bool {
+        let status = self.status();
+        let topics = status["topics"].as_array().into_iter().flatten();
+        topics
+            .flat_map(|topic| topic["partitions"].as_array().into_iter().flatten())
+            .all(|partition| partition["guarded"] == false)
     }
 
     pub fn slots_owned(&self) -> u64 {

@@ -25,8 +25,12 @@ impl Load {
             .iter()
             .map(|(topic, codec)| {
                 let (stop, bootstrap) = (stop.clone(), bootstrap.to_owned());
-                let (topic, codec) = (topic.to_string(), codec.to_string());
-                std::thread::spawn(move || write(&bootstrap, &topic, &codec, rate, &stop))
+                let topic = topic.to_string();
+                let options = WriterOptions {
+                    codec: codec.to_string(),
+                    ..WriterOptions::default()
+                };
+                std::thread::spawn(move || write(&bootstrap, &topic, &options, rate, &stop, record))
             })
             .collect();
         Self { stop, writers }
@@ -41,31 +45,38 @@ impl Load {
         }
     }
 
-    /// Writes records with timestamps of last week in small batches.
-    pub fn write_history(bootstrap: &str, topic: &str, records: u64) {
+    /// Writes about `rate` records a second with timestamps of last week, in small batches.
+    pub fn start_history(bootstrap: &str, topic: &str, rate: u64) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (ended, bootstrap, topic) = (stop.clone(), bootstrap.to_owned(), topic.to_owned());
         let options = WriterOptions {
             batch_bytes: 4_096,
             ..WriterOptions::default()
         };
-        let writer = Writer::new(bootstrap, &options).unwrap();
-        let week_ago_ms = now_ms() - 7 * 24 * 3_600_000;
-        for number in 0..records {
-            let record = NewRecord {
+        let writer = std::thread::spawn(move || {
+            let week_ago_ms = now_ms() - 7 * 24 * 3_600_000;
+            let old = |number: u64| NewRecord {
                 timestamp: Some(week_ago_ms + number as i64),
                 ..record(number)
             };
-            writer.send(topic, &record).unwrap();
+            write(&bootstrap, &topic, &options, rate, &ended, old)
+        });
+        Self {
+            stop,
+            writers: vec![writer],
         }
-        writer.flush().unwrap();
     }
 }
 
-fn write(bootstrap: &str, topic: &str, codec: &str, rate: u64, stop: &AtomicBool) -> u64 {
-    let options = WriterOptions {
-        codec: codec.to_owned(),
-        ..WriterOptions::default()
-    };
-    let writer = Writer::new(bootstrap, &options).unwrap();
+fn write(
+    bootstrap: &str,
+    topic: &str,
+    options: &WriterOptions,
+    rate: u64,
+    stop: &AtomicBool,
+    record: impl Fn(u64) -> NewRecord,
+) -> u64 {
+    let writer = Writer::new(bootstrap, options).unwrap();
     let began = Instant::now();
     let mut written = 0;
     while !stop.load(Ordering::Relaxed) {
