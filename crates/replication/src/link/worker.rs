@@ -1,15 +1,24 @@
 //! The loop of one link: owns all its state, decides everything, waits for nothing but events.
 //!
-//! Its parts: [`slots`] (which slots are ours, and what is stored in them), [`partitions`] (who runs, take-overs,
-//! findings), [`data`] (batches in and out), [`topics`] (what is to be mirrored), [`status`] (what is shown).
+//! Its parts: [`slots`] (which slots are ours) and [`stores`] (what is stored in them), [`partitions`] (who works),
+//! [`take_overs`] and [`findings`], [`lines`] (connections), [`arrivals`], [`sending`] and [`answers`] (batches in and out),
+//! [`topics`], [`metadata`] and [`settings`] (what is to be mirrored), [`status`] (what is shown).
 //!
 //! **Invariants:** a partition has a flow only while its slot is ours and its stage is copying, settling or draining; a
 //! batch is sent only under a fresh lease; what a tick stores was acknowledged before.
 
-mod data;
+mod answers;
+mod arrivals;
+mod findings;
+mod lines;
+mod metadata;
 mod partitions;
+mod sending;
+mod settings;
 mod slots;
 mod status;
+mod stores;
+mod take_overs;
 mod topics;
 
 use std::{

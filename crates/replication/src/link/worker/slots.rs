@@ -12,51 +12,50 @@ use crate::{
     link::{
         control_topic_name,
         event::{Done, PartitionId},
-        partition::Stage,
-        slot::{Ask, Entry, SlotNews, SlotTask},
+        slot::{Entry, SlotNews, SlotTask},
     },
     protocol::{
-        claim::{Claimant, RENEW_BUSY, RENEW_IDLE},
-        control::{ControlState, write_progress},
+        claim::Claimant,
+        control::ControlState,
         ports::{Clock, ControlEntry, ControlWrite, PortError},
         position::Position,
     },
 };
 
 /// One group session: a slot that was lost is claimed again only after it, if the group still gives it to us.
-const SESSION_MS: i64 = 10_000;
+pub(super) const SESSION_MS: i64 = 10_000;
 /// Positions stored in one batch.
-const STORE_PARTITIONS: usize = 400;
+pub(super) const STORE_PARTITIONS: usize = 400;
 
 /// One slot that the group assigned to this process.
 pub(super) struct SlotEntry {
-    stage: SlotStage,
-    task: Option<SlotTask>,
+    pub(super) stage: SlotStage,
+    pub(super) task: Option<SlotTask>,
     /// What its partition of the control topic said when it was claimed.
     pub(super) state: ControlState,
     /// Monotonic time until which former owners' requests may still arrive.
     pub(super) quiet_at_ms: i64,
     /// A store or renewal is on its way, and which positions it holds.
-    open: Option<Vec<Stored>>,
+    pub(super) open: Option<Vec<Stored>>,
     /// Records to store besides positions.
-    writes: Vec<ControlWrite>,
+    pub(super) writes: Vec<ControlWrite>,
     /// Store with the next chance, not with the next tick.
-    urgent: bool,
-    renew: bool,
+    pub(super) urgent: bool,
+    pub(super) renew: bool,
     /// Control writes begun and acknowledged.
-    begun: u64,
-    acknowledged: u64,
-    last_store_ms: i64,
-    leaving: bool,
+    pub(super) begun: u64,
+    pub(super) acknowledged: u64,
+    pub(super) last_store_ms: i64,
+    pub(super) leaving: bool,
     /// The group assigned it since it was last taken back.
-    again: bool,
-    releasing: bool,
+    pub(super) again: bool,
+    pub(super) releasing: bool,
     /// Answers the group when the slot is left.
-    acks: Vec<Arc<RevokeAck>>,
+    pub(super) acks: Vec<Arc<RevokeAck>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SlotStage {
+pub(super) enum SlotStage {
     /// Waits for a `spec` in control partition 0.
     Assigned,
     Claiming,
@@ -69,10 +68,10 @@ enum SlotStage {
     Asks,
 }
 
-struct Stored {
-    id: PartitionId,
-    generation: u64,
-    position: Position,
+pub(super) struct Stored {
+    pub(super) id: PartitionId,
+    pub(super) generation: u64,
+    pub(super) position: Position,
 }
 
 impl SlotEntry {
@@ -293,7 +292,7 @@ impl Worker {
         }
     }
 
-    fn slot_owned(&mut self, number: u32, state: ControlState, quiet_at_ms: i64) {
+    pub(super) fn slot_owned(&mut self, number: u32, state: ControlState, quiet_at_ms: i64) {
         self.problems.clear("slots");
         let now_ms = self.wire.monotonic_ms();
         let Some(slot) = self.slots.get_mut(&number) else {
@@ -314,43 +313,6 @@ impl Worker {
         slot.state = state;
         self.reconcile_partitions();
         self.claim_slots();
-    }
-
-    fn slot_acknowledged(&mut self, number: u32) {
-        let Some(slot) = self.slots.get_mut(&number) else {
-            return;
-        };
-        slot.acknowledged += 1;
-        for stored in slot.open.take().unwrap_or_default() {
-            let partition = &mut self.partitions[stored.id.0];
-            if partition.generation != stored.generation {
-                continue;
-            }
-            if let Some(flow) = &mut partition.flow {
-                flow.stored(&stored.position);
-            }
-            if partition
-                .position()
-                .is_some_and(|now| now.same_place(&stored.position))
-            {
-                partition.store_due = false;
-            }
-            if matches!(partition.stage, Stage::Storing(_)) {
-                self.start_copying(stored.id);
-            }
-        }
-        // The lease is fresh, and what had to be stored first is stored.
-        let waiting: Vec<PartitionId> = self
-            .partitions
-            .iter()
-            .filter(|p| p.slot == number && p.flow.is_some())
-            .map(|p| p.id)
-            .collect();
-        for id in waiting {
-            self.settle(id);
-            self.make_ready(id);
-        }
-        self.advance_slot(number);
     }
 
     /// Drains slots that the group takes back, or all when the link is left.
@@ -386,7 +348,7 @@ impl Worker {
         self.slot_lost(number, SlotStage::Retry { at_ms });
     }
 
-    fn slot_lost(&mut self, number: u32, stage: SlotStage) {
+    pub(super) fn slot_lost(&mut self, number: u32, stage: SlotStage) {
         if let Some(slot) = self.slots.get_mut(&number) {
             let acks = std::mem::take(&mut slot.acks);
             let gone = slot.leaving && !slot.again;
@@ -412,131 +374,12 @@ impl Worker {
         }
     }
 
-    fn slot_released(&mut self, number: u32) {
+    pub(super) fn slot_released(&mut self, number: u32) {
         let again = self.slots.remove(&number).is_some_and(|slot| slot.again);
         info!(slot = number, "slot released");
         if again && self.leaving_until_ms.is_none() {
             self.assigned(&[number]);
         }
-    }
-
-    /// Stores, renews or releases, whichever is due; one thing at a time.
-    pub(super) fn advance_slot(&mut self, number: u32) {
-        let now_ms = self.wire.monotonic_ms();
-        let Some(slot) = self.slots.get(&number) else {
-            return;
-        };
-        if let SlotStage::Retry { at_ms } = slot.stage {
-            if at_ms <= now_ms {
-                self.claim_slots();
-            }
-            return;
-        }
-        if !slot.owned() || slot.open.is_some() || slot.releasing {
-            return;
-        }
-        let (urgent, leaving) = (slot.urgent, slot.leaving);
-        let due = urgent || leaving || now_ms - slot.last_store_ms >= self.store_interval_ms();
-        let drained = leaving && self.slot_is_drained(number);
-        if due && (!leaving || drained) && self.store(number, now_ms) {
-            return;
-        }
-        let open_until_ms = self.open_until_ms(number);
-        let busy = self.is_busy(number);
-        let Some(slot) = self.slots.get_mut(&number) else {
-            return;
-        };
-        let Some(task) = &slot.task else { return };
-        let age_ms = task.lease_age_ms(now_ms);
-        let limit = if busy { RENEW_BUSY } else { RENEW_IDLE };
-        if drained {
-            slot.releasing = task.ask(Ask::Release { open_until_ms });
-        } else if slot.renew || age_ms >= limit.as_millis() as i64 {
-            slot.renew = false;
-            if task.ask(Ask::Renew) {
-                slot.begun += 1;
-                slot.open = Some(Vec::new());
-            }
-        }
-    }
-
-    /// A second, up to ten when thousands of partitions are busy.
-    fn store_interval_ms(&self) -> i64 {
-        1_000 + (self.partitions.len() as i64 * 9_000 / 10_000).min(9_000)
-    }
-
-    /// Stores what changed; returns whether there was anything.
-    fn store(&mut self, number: u32, now_ms: i64) -> bool {
-        let wall_ms = self.wire.wall_ms();
-        let mut stored = Vec::new();
-        let mut records = Vec::new();
-        let mut more = false;
-        for partition in self.partitions.iter_mut().filter(|p| p.slot == number) {
-            let dirty = partition.flow.as_ref().is_some_and(|flow| flow.dirty());
-            if !dirty && !partition.store_due {
-                continue;
-            }
-            if stored.len() == STORE_PARTITIONS {
-                more = true;
-                break;
-            }
-            if let Some(flow) = &mut partition.flow {
-                for segment in flow.take_segments() {
-                    partition.map.push(segment);
-                }
-            }
-            let Some(position) = partition.position() else {
-                continue;
-            };
-            let position = Position {
-                stored_at_ms: wall_ms,
-                ..position.clone()
-            };
-            records.extend(write_progress(&position, &mut partition.map));
-            stored.push(Stored {
-                id: partition.id,
-                generation: partition.generation,
-                position,
-            });
-        }
-        let Some(slot) = self.slots.get_mut(&number) else {
-            return false;
-        };
-        slot.last_store_ms = now_ms;
-        slot.urgent = more;
-        let mut writes = std::mem::take(&mut slot.writes);
-        writes.extend(records);
-        if writes.is_empty() {
-            return false;
-        }
-        slot.renew = false;
-        slot.begun += 1;
-        slot.open = Some(stored);
-        let asked = slot
-            .task
-            .as_ref()
-            .is_some_and(|task| task.ask(Ask::Store(writes)));
-        if !asked {
-            warn!(slot = number, "the slot's task did not take a store");
-        }
-        true
-    }
-
-    fn slot_is_drained(&self, number: u32) -> bool {
-        let mut of_slot = self.partitions.iter().filter(|p| p.slot == number);
-        of_slot.all(|p| p.in_flight() == 0 && !matches!(p.stage, Stage::TakingOver))
-    }
-
-    fn open_until_ms(&self, number: u32) -> i64 {
-        let of_slot = self.partitions.iter().filter(|p| p.slot == number);
-        of_slot.map(|p| p.quiet_at_ms).max().unwrap_or(0)
-    }
-
-    /// Says whether data of the slot flows.
-    fn is_busy(&self, number: u32) -> bool {
-        self.partitions
-            .iter()
-            .any(|p| p.slot == number && p.in_flight() > 0)
     }
 
     pub(super) fn control_unreachable(&self, cause: &str) -> Problem {
@@ -559,7 +402,7 @@ impl Worker {
     }
 }
 
-fn malformed_problem(cause: &str) -> Problem {
+pub(super) fn malformed_problem(cause: &str) -> Problem {
     Problem {
         code: "control.damaged".to_owned(),
         status: 409,
@@ -575,7 +418,7 @@ fn malformed_problem(cause: &str) -> Problem {
     }
 }
 
-fn control_topic_problem(foreign: bool) -> Problem {
+pub(super) fn control_topic_problem(foreign: bool) -> Problem {
     malformed_problem(if foreign {
         "it belongs to another link or installation"
     } else {

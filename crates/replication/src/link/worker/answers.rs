@@ -1,0 +1,164 @@
+//! What the destination answers: counted when it is what was expected, judged when it is not.
+
+use kafka::{Error, ErrorCode};
+use model::problem::Problem;
+use tracing::{debug, warn};
+
+use super::Worker;
+use crate::{
+    link::{
+        event::PartitionId,
+        traffic::{Replied, SentPart, Side},
+    },
+    protocol::{
+        flow::{Failed, Verdict},
+        ports::Clock,
+    },
+};
+
+impl Worker {
+    pub(super) fn replied(&mut self, replied: Replied) {
+        let Replied {
+            key,
+            serial,
+            parts,
+            result,
+        } = replied;
+        if let Some(producer) = self.traffic.producer(key)
+            && producer.serial == serial
+        {
+            producer.requests -= 1;
+            producer.bytes -= parts.iter().map(|part| part.bytes).sum::<usize>();
+            if !producer.ready.is_empty() {
+                self.traffic.sending.insert(key);
+            }
+        }
+        match result {
+            Ok(reply) => {
+                self.throttled_ms += reply.throttle.as_millis() as u64;
+                for (part, ack) in parts.into_iter().zip(reply.acks) {
+                    self.answered(part, Some((ack.error, ack.base_offset)));
+                }
+            }
+            Err(error) => {
+                debug!(%error, "a produce request was not answered");
+                for part in parts {
+                    self.answered(part, None);
+                }
+                let open = self
+                    .traffic
+                    .producer(key)
+                    .is_some_and(|p| p.serial == serial);
+                if open && !matches!(error, Error::Withheld) {
+                    self.line_failed(key, &error);
+                }
+            }
+        }
+    }
+
+    /// Judges the answer for one batch: error code and base offset, or none at all.
+    pub(super) fn answered(&mut self, part: SentPart, answer: Option<(ErrorCode, i64)>) {
+        part.queued.sub(part.bytes);
+        let id = part.id;
+        let partition = &mut self.partitions[id.0];
+        if partition.generation != part.generation {
+            return;
+        }
+        let Some(flow) = &mut partition.flow else {
+            return;
+        };
+        let verdict = match answer {
+            Some((ErrorCode::NONE, base_offset)) => flow.acknowledged(base_offset),
+            Some((error, _)) => flow.failed(Failed::Code(error.0)),
+            None => flow.failed(Failed::NoReply),
+        };
+        match verdict {
+            Verdict::Acknowledged => self.delivered(part),
+            Verdict::TakeOver => {
+                let why = answer.map_or("no answer", |(error, _)| error.name());
+                if answer.is_some_and(|(error, _)| error.is_stale_metadata()) {
+                    self.refresh(Side::Produce);
+                }
+                if answer.is_some_and(|(error, _)| error.is_authorization()) {
+                    self.write_problem(id, answer.map_or(ErrorCode::NONE, |(error, _)| error));
+                }
+                self.take_over_again(id, why);
+            }
+            Verdict::Fenced => {
+                warn!("a newer epoch of our data stands at the destination");
+                let slot = partition.slot;
+                self.slot_fenced(slot);
+                return;
+            }
+            Verdict::Refused {
+                code,
+                source_from,
+                source_to,
+            } => {
+                self.batch_refused(id, code, (source_from, source_to), part.records);
+            }
+        }
+        self.settle(id);
+        self.make_ready(id);
+    }
+
+    /// The destination does not take a batch: its records go one by one, and the one that is refused alone is judged.
+    pub(super) fn batch_refused(
+        &mut self,
+        id: PartitionId,
+        code: i16,
+        range: (i64, i64),
+        records: u32,
+    ) {
+        if records <= 1 {
+            self.stop_following(id);
+            self.partitions[id.0].refusal = Some((code, range));
+        }
+        self.partitions[id.0].singly = Some(range);
+        self.take_over_again(id, "the destination refused a batch");
+    }
+
+    pub(super) fn write_problem(&mut self, id: PartitionId, error: ErrorCode) {
+        let mirror = self.partitions[id.0].mirror.clone();
+        let destination = &self.link.spec.destination;
+        let problem = Problem {
+            code: "acl.missing".to_owned(),
+            status: 502,
+            title: format!(
+                "May not write `{mirror}` at `{destination}` ({}).",
+                error.name()
+            ),
+            detail: "Retried; nothing is lost while the source's retention lasts.".to_owned(),
+            state: Some("waiting".to_owned()),
+            broker_error: Some(error.name().to_owned()),
+            next_step: Some(format!(
+                "Grant WRITE: `kafka-acls.sh --add --allow-principal User:<user> --operation Write --topic {mirror}`."
+            )),
+            ..Problem::default()
+        };
+        self.partition_problem(id, problem);
+    }
+
+    pub(super) fn delivered(&mut self, part: SentPart) {
+        let wall_ms = self.wire.wall_ms();
+        let partition = &mut self.partitions[part.id.0];
+        let records = u64::from(part.records);
+        partition.rates.count(records, part.bytes as u64);
+        partition.last_copied_ms = Some(part.max_timestamp_ms);
+        partition.failures = 0;
+        partition.problem = None;
+        self.rates.count(records, part.bytes as u64);
+        let live = partition
+            .live_from
+            .is_some_and(|from| part.source_base >= from);
+        if live && part.first_timestamp_ms >= 0 {
+            self.latency
+                .record(wall_ms - part.first_timestamp_ms, records);
+        }
+    }
+
+    /// Bytes from which a batch goes alone: near what the mirror takes.
+    pub(super) fn alone_bytes(&self, _id: PartitionId) -> usize {
+        900 << 10
+    }
+}
