@@ -45,7 +45,7 @@ impl Page {
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    /// Writes one sample; `labels` come from [`labels`].
+    /// Writes one sample; `labels` come from `labels`.
     pub fn sample(&mut self, name: &str, labels: &str, value: f64) {
         let _ = match labels {
             "" => writeln!(self.text, "{name} {value}"),

@@ -46,9 +46,16 @@ impl Postgres {
         let folder = std::env::temp_dir().join(format!("causeway-pg-{}", uuid::Uuid::new_v4()));
         fs::create_dir(&folder)?;
         let mut command = as_postgres(&folder)?;
-        command.args(["sh", "-c", GUARD, "guard"]).arg(&folder).arg(&programs);
+        command
+            .args(["sh", "-c", GUARD, "guard"])
+            .arg(&folder)
+            .arg(&programs);
         // Its own process group: an interrupt at the terminal must not reach the guard before it has cleaned up.
-        command.current_dir("/").process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+            .current_dir("/")
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut guard = command.spawn()?;
         let mut answer = String::new();
         let output = guard.stdout.take().context("the guard has no output")?;
@@ -57,12 +64,19 @@ impl Postgres {
             let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
             bail!("Postgres did not start: {log}");
         }
-        Ok(Self { folder, programs, _guard: guard })
+        Ok(Self {
+            folder,
+            programs,
+            _guard: guard,
+        })
     }
 
     /// Returns the address of one of its databases.
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://causeway@localhost/{database}?host={}", self.folder.display())
+        format!(
+            "postgres://causeway@localhost/{database}?host={}",
+            self.folder.display()
+        )
     }
 
     /// Makes an empty database.
@@ -76,7 +90,10 @@ impl Postgres {
             .args(["-c", &format!("CREATE DATABASE {name}")])
             .output()?;
         if !output.status.success() {
-            bail!("no database `{name}`: {}", String::from_utf8_lossy(&output.stderr));
+            bail!(
+                "no database `{name}`: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         Ok(())
     }
@@ -112,6 +129,12 @@ fn as_postgres(folder: &Path) -> Result<Command> {
     let (user, group) = (id(&["-u", "postgres"])?, id(&["-g", "postgres"])?);
     std::os::unix::fs::chown(folder, Some(user), Some(group))?;
     let mut command = Command::new("setpriv");
-    command.args(["--reuid", &user.to_string(), "--regid", &group.to_string(), "--clear-groups"]);
+    command.args([
+        "--reuid",
+        &user.to_string(),
+        "--regid",
+        &group.to_string(),
+        "--clear-groups",
+    ]);
     Ok(command)
 }

@@ -162,7 +162,7 @@ pub fn preview(facts: &Facts<'_>) -> Preview {
     }
 }
 
-/// Decides about one topic and names its mirror; what stands in its way follows in [`judge`].
+/// Decides about one topic and names its mirror; what stands in its way follows in [`judge()`].
 fn select(link: &LinkEdge, topic: &TopicFact) -> TopicPreview {
     let decision = link.selector.decide(&topic.name, topic.internal);
     let mut line = TopicPreview {

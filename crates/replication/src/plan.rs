@@ -1,6 +1,6 @@
 //! The plan of a link: what a start or an edit would do, worked out first.
 //!
-//! The rules ([`plan_topics`], [`naming`], [`configs`]) are pure and look at [`Facts`] only; [`gather`] asks both clusters
+//! The rules ([`plan_topics`], [`naming`], [`configs`]) are pure and look at [`Facts`] only; [`gather()`](gather::gather) asks both clusters
 //! for them. A plan changes nothing anywhere: what the destination would refuse is found out with `validateOnly`.
 
 mod backlog;

@@ -2,7 +2,7 @@
 //!
 //! It alone starts or stops a link's tasks. A link whose phase is running or paused has a task; a change of its
 //! clusters' settings drains and starts it anew, any other change is handed to it. Slots come from one consumer group
-//! per destination cluster ([`group`]).
+//! per destination cluster (`supervisor/group.rs`).
 
 mod group;
 
