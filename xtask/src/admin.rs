@@ -101,8 +101,20 @@ impl Admin {
         for (key, value) in configs {
             topic = topic.set(key, value);
         }
-        let call = self.client.create_topics([&topic], &options());
-        one(self.wait(call)?).with_context(|| format!("cannot create topic {name}"))?;
+        let mut sent_before = false;
+        loop {
+            let call = block_on(self.client.create_topics([&topic], &options()));
+            match call.map_err(Into::into).and_then(one) {
+                Ok(()) => break,
+                // librdkafka drops calls to a broker that it knew by address alone when it learns that broker's id,
+                // perhaps after it has sent them.
+                Err(error) if is(&error, RDKafkaErrorCode::DestroyBroker) => sent_before = true,
+                Err(error) if sent_before && is(&error, RDKafkaErrorCode::TopicAlreadyExists) => {
+                    break;
+                }
+                Err(error) => return Err(error.context(format!("cannot create topic {name}"))),
+            }
+        }
         self.wait_for_leaders(name, partitions)
     }
 
@@ -331,6 +343,10 @@ fn options() -> AdminOptions {
 }
 
 /// Unpacks the answer to a call about one topic.
+fn is(error: &anyhow::Error, code: RDKafkaErrorCode) -> bool {
+    matches!(error.downcast_ref(), Some(KafkaError::AdminOp(found)) if *found == code)
+}
+
 fn one(results: Vec<rdkafka::admin::TopicResult>) -> Result<()> {
     for result in results {
         result.map_err(|(_, code)| KafkaError::AdminOp(code))?;

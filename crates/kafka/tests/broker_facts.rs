@@ -6,6 +6,7 @@
 #[path = "broker_facts/raw.rs"]
 mod raw;
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use kafka::batch::{Codec, walk};
@@ -32,6 +33,7 @@ use xtask::cluster::{ClusterOptions, KafkaCluster};
 const INVALID_RECORD: i16 = 87;
 const OUT_OF_ORDER: i16 = 45;
 const INVALID_EPOCH: i16 = 47;
+const NOT_LEADER: i16 = 6;
 const REQUEST_TIMED_OUT: i16 = 7;
 const METADATA_TOO_LARGE: i16 = 12;
 const TWO_DAYS_MS: i64 = 2 * 24 * 3_600 * 1_000;
@@ -60,10 +62,14 @@ fn three_brokers_of_the_oldest_line_keep_the_facts() {
     ask_three_brokers("3.9.1");
 }
 
+/// Eight brokers at once are too many for a small machine: one cluster after the other.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// What is asked, and how.
 type Fact = (&'static str, fn(&KafkaCluster));
 
 fn ask_one_broker(version: &str) {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let options = ClusterOptions::new(&format!("facts-{version}"))
         .version(version)
         .property("producer.id.expiration.check.interval.ms", "500");
@@ -107,10 +113,19 @@ fn topic(cluster: &KafkaCluster, name: &str) -> Log {
     let configs = [("retention.ms", "-1"), ("max.message.bytes", "8000000")];
     admin.create_topic(name, 1, &configs).unwrap();
     let mut log = Log::new(&cluster.broker(0).address(), name);
+    // Each broker learns of a new topic in its own time.
+    let known = |log: &mut Log| (if log.knows_topic() { 0 } else { NOT_LEADER }, ());
+    until_ready(|| known(&mut log));
     let leader = log.metadata().leader_id.0;
     let broker = cluster.brokers().iter().find(|b| b.id() == leader).unwrap();
     log.raw = Raw::connect(&broker.address());
+    until_leader(&mut log);
     log
+}
+
+fn until_leader(log: &mut Log) {
+    let leads = |end: i64| if end >= 0 { 0 } else { NOT_LEADER };
+    until_ready(|| (leads(log.offset(LATEST)), ()));
 }
 
 fn pipelined_batches_of_an_unknown_producer(cluster: &KafkaCluster) {
@@ -324,14 +339,16 @@ fn coordinator(log: &mut Log, key: &str, key_type: i8) {
     assert!(found.port > 0);
 }
 
-/// Repeats a call that answers with its error code while a coordinator is loading or not there yet.
+/// Repeats a call that answers with its error code while a leader or coordinator is loading or not there yet.
 fn until_ready<T>(mut call: impl FnMut() -> (i16, T)) -> T {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let (code, answer) = call();
         match code {
             0 => return answer,
-            14 | 15 | 16 | 51 => assert!(Instant::now() < deadline, "still error {code}"),
+            NOT_LEADER | 14 | 15 | 16 | 51 => {
+                assert!(Instant::now() < deadline, "still error {code}")
+            }
             _ => panic!("error {code}"),
         }
         std::thread::sleep(Duration::from_millis(50));
@@ -415,6 +432,7 @@ fn producer_state_survives_a_kill(cluster: &KafkaCluster) {
     cluster.broker(0).restart().unwrap();
     cluster.wait_ready().unwrap();
     log.raw = Raw::connect(&cluster.broker(0).address());
+    until_leader(&mut log);
     assert_eq!(log.producers(), [(909, 2, 9)]);
     // The sequence is intact, but of the last five batches only the very last is remembered.
     assert_eq!(log.produce(Ours::new(909, 2, 9).bytes()), (0, 9));
@@ -423,6 +441,7 @@ fn producer_state_survives_a_kill(cluster: &KafkaCluster) {
 }
 
 fn ask_three_brokers(version: &str) {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let options = ClusterOptions::new(&format!("facts-three-{version}"))
         .version(version)
         .brokers(3)

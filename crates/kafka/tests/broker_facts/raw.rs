@@ -227,11 +227,21 @@ impl Log {
         response.topics[0].partitions[0].offset
     }
 
+    /// Tells whether this broker knows a leader of the partition.
+    pub fn knows_topic(&mut self) -> bool {
+        let partitions = self.partitions();
+        partitions.first().is_some_and(|p| p.leader_id.0 >= 0)
+    }
+
     pub fn metadata(&mut self) -> MetadataResponsePartition {
+        self.partitions().remove(0)
+    }
+
+    fn partitions(&mut self) -> Vec<MetadataResponsePartition> {
         let topic = MetadataRequestTopic::default().with_name(Some(self.topic.clone()));
         let request = MetadataRequest::default().with_topics(Some(vec![topic]));
         let response = self.raw.call(12, &request);
-        response.topics[0].partitions[0].clone()
+        response.topics[0].partitions.clone()
     }
 
     /// Returns the log end by OffsetForLeaderEpoch of the current epoch.
