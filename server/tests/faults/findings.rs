@@ -17,7 +17,25 @@ pub struct Scene {
 impl Scene {
     /// Makes topics with 100 records in each partition, starts a link and waits until all are copied.
     pub fn start(stem: &str, topics: usize, partitions: i32, settings: &[(&str, Value)]) -> Self {
-        let (east, west) = (shared("east").unwrap(), shared("west").unwrap());
+        let west = shared("west").unwrap();
+        Self::start_to(
+            ("west", &west.bootstrap),
+            stem,
+            topics,
+            partitions,
+            settings,
+        )
+    }
+
+    /// As [`Self::start`], with the destination's name and address.
+    pub fn start_to(
+        destination: (&str, &str),
+        stem: &str,
+        topics: usize,
+        partitions: i32,
+        settings: &[(&str, Value)],
+    ) -> Self {
+        let east = shared("east").unwrap();
         let (console, name) = (Console::shared(), unique(stem));
         let topics: Vec<String> = (0..topics).map(|n| format!("{name}.{n}")).collect();
         let on = |bootstrap: &str| topics.iter().map(|t| Topic::new(bootstrap, t)).collect();
@@ -28,7 +46,12 @@ impl Scene {
                 source.write(partition, "first", 0..100);
             }
         }
-        let mut spec = link(&name, "east", "west", &sources.iter().collect::<Vec<_>>());
+        let mut spec = link(
+            &name,
+            "east",
+            destination.0,
+            &sources.iter().collect::<Vec<_>>(),
+        );
         for (key, value) in settings {
             spec[*key] = value.clone();
         }
@@ -38,7 +61,7 @@ impl Scene {
             console,
             link: name,
             sources,
-            mirrors: on(&west.bootstrap),
+            mirrors: on(destination.1),
         };
         for mirror in &scene.mirrors {
             for partition in 0..partitions {

@@ -50,6 +50,7 @@ impl Worker {
                 self.count_absent_mirrors(&metadata);
                 self.destination_metadata = Some(metadata);
                 self.leaders_changed(Side::Produce);
+                self.mirrors_made_again();
                 self.reconcile_partitions();
                 self.hold_deleted_mirrors();
                 self.open_lines(now_ms);
@@ -161,6 +162,24 @@ impl Worker {
             if *looks < PASSES_UNTIL_DELETED {
                 self.destination_errand
                     .hurry(self.wire.monotonic_ms() + 1_000);
+            }
+        }
+    }
+
+    /// A mirror that is another topic by its id is taken over again, which holds it. Brokers that produce by id refuse our
+    /// batches then; older ones would take them.
+    fn mirrors_made_again(&mut self) {
+        let Some(metadata) = self.destination_metadata.clone() else {
+            return;
+        };
+        for index in 0..self.partitions.len() {
+            let partition = &self.partitions[index];
+            let found = metadata.topic(&partition.mirror);
+            let another = found.is_some_and(|topic| {
+                topic.error.is_none() && !topic.id.is_nil() && topic.id != partition.mirror_id
+            });
+            if another && !partition.mirror_id.is_nil() {
+                self.take_over_again(PartitionId(index), "the mirror is another topic");
             }
         }
     }

@@ -73,7 +73,12 @@ pub(super) type Held = Box<Finding>;
 impl Room<'_> {
     /// Rules on something found: the choice and the finding to record, or the held finding.
     pub(super) fn rule(&self, found: Found) -> Result<(Choice, Finding), Held> {
-        let mut finding = found.finding(self.case.identity, self.now_ms);
+        let mut identity = self.case.identity.clone();
+        if let (FindingKind::SourceRecreated, Some(stored)) = (found.kind, self.case.stored) {
+            // One event, whichever of the two topics it is found from.
+            identity.source_topic_id.clone_from(&stored.source_topic_id);
+        }
+        let mut finding = found.finding(&identity, self.now_ms);
         match self.case.policies.ruling(&finding) {
             Some(choice) => Ok((choice, finding)),
             None => {
