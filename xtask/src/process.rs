@@ -94,6 +94,35 @@ pub fn signal(pid: u32, signal: Signal) -> Result<()> {
     Ok(())
 }
 
+/// Stops a process and waits until none of its threads runs any more, at most 10 s.
+///
+/// # Errors
+/// Fails when there is no such process, or a thread runs on.
+pub fn freeze(pid: u32) -> Result<()> {
+    signal(pid, Signal::Stop)?;
+    // The signal is taken in its own time: on a busy machine a broker has answered after `kill` returned.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !stands_still(pid)? {
+        if Instant::now() > deadline {
+            bail!("process {pid} does not stand still");
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}
+
+fn stands_still(pid: u32) -> Result<bool> {
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread that ended meanwhile runs no more.
+        let stat = std::fs::read_to_string(thread?.path().join("stat")).unwrap_or_default();
+        let state = stat.rsplit(')').next().unwrap_or_default().trim_start();
+        if !state.is_empty() && !state.starts_with(['T', 'Z', 'X']) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Asks a child to end, waits up to `patience`, then kills it. Returns whether it ended by itself.
 pub fn end(child: &mut Child, patience: Duration) -> bool {
     let _ = signal(child.id(), Signal::Cont);

@@ -60,12 +60,12 @@ impl Broker {
         }
     }
 
-    /// Freezes the broker: its connections stay open and nothing answers.
+    /// Freezes the broker and waits until it stands still: its connections stay open and nothing answers.
     ///
     /// # Errors
-    /// Fails while the broker is down.
+    /// Fails while the broker is down, or when it does not stand still within 10 s.
     pub fn stop(&self) -> Result<()> {
-        process::signal(self.running()?, Signal::Stop)
+        process::freeze(self.running()?)
     }
 
     /// Lets a frozen broker go on.
