@@ -6,6 +6,7 @@
 
 mod cluster;
 mod link;
+pub mod properties;
 
 pub use cluster::ClusterDraft;
 pub use link::{LinkDraft, Part, RowDraft, proposed_name};
