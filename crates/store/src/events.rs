@@ -19,6 +19,7 @@ pub enum Subject {
     Cluster(String),
     Link(String),
     Token(String),
+    User(String),
     Installation,
 }
 
@@ -28,6 +29,7 @@ impl Subject {
             Self::Cluster(id) => ("cluster", id),
             Self::Link(id) => ("link", id),
             Self::Token(id) => ("token", id),
+            Self::User(id) => ("user", id),
             Self::Installation => ("installation", ""),
         }
     }
@@ -37,6 +39,7 @@ impl Subject {
             "cluster" => Ok(Self::Cluster(id)),
             "link" => Ok(Self::Link(id)),
             "token" => Ok(Self::Token(id)),
+            "user" => Ok(Self::User(id)),
             "installation" => Ok(Self::Installation),
             _ => Err(place.corrupt("unknown word")),
         }

@@ -72,6 +72,7 @@ async fn lists_the_events_of_one_subject(db: &Db) {
         Subject::Link("2".to_owned()),
         Subject::Cluster("1".to_owned()),
         Subject::Token("1".to_owned()),
+        Subject::User("1".to_owned()),
         Subject::Installation,
     ];
     for (n, subject) in (0..).zip(&subjects) {
