@@ -15,7 +15,7 @@ pub fn grouped(number: i64) -> String {
         text.push('-');
     }
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -73,6 +73,33 @@ pub fn span(ms: i64) -> String {
     }
 }
 
+/// Returns a span in its largest unit alone, as an estimate is told: `42 s`, `6 min`, `2 h`, `3 d`.
+pub fn span_short(ms: i64) -> String {
+    match ms.max(0) / 1_000 {
+        s @ 0..60 => format!("{s} s"),
+        s @ 60..3_600 => format!("{} min", s / 60),
+        s @ 3_600..86_400 => format!("{} h", s / 3_600),
+        s => format!("{} d", s / 86_400),
+    }
+}
+
+/// Returns an age: `9 s ago`; `just now` below a second, and for what a faster clock dates into the future.
+pub fn ago(age_ms: i64) -> String {
+    if age_ms < 1_000 {
+        return "just now".to_owned();
+    }
+    format!("{} ago", span_short(age_ms))
+}
+
+/// Returns a share in per cent with two decimals, rounded down, so that only all is `100.00 %`; `None` of nothing.
+pub fn percent(part: u64, whole: u64) -> Option<String> {
+    if whole == 0 {
+        return None;
+    }
+    let hundredths = u128::from(part) * 10_000 / u128::from(whole);
+    Some(format!("{}.{:02} %", hundredths / 100, hundredths % 100))
+}
+
 /// Returns a link's lag in time: `4.2 s`, `up to date`, or that it is unknown.
 pub fn lag(time_ms: Option<i64>, records: Option<i64>) -> String {
     match (time_ms, records) {
@@ -87,7 +114,7 @@ pub fn latency(ms: Option<f64>) -> String {
     match ms {
         None => "—".to_owned(),
         Some(ms) if ms < 999.5 => format!("{ms:.0} ms"),
-        Some(ms) => span(ms as i64),
+        Some(ms) => span(ms.round() as i64),
     }
 }
 
@@ -162,5 +189,34 @@ mod tests {
         assert_eq!(megabytes(21_650_000.0), "21.7");
         assert_eq!(rate(0.31), "0.3");
         assert_eq!(rate(24_309.6), "24,310");
+    }
+
+    #[test]
+    fn ages_and_estimates_have_one_unit() {
+        let table = [
+            (-50, "just now"),
+            (999, "just now"),
+            (9_900, "9 s ago"),
+            (372_000, "6 min ago"),
+            (7_440_000, "2 h ago"),
+            (273_600_000, "3 d ago"),
+        ];
+        for (ms, text) in table {
+            assert_eq!(ago(ms), text);
+        }
+    }
+
+    #[test]
+    fn shares_are_rounded_down() {
+        assert_eq!(percent(99_999, 100_000).as_deref(), Some("99.99 %"));
+        assert_eq!(percent(u64::MAX, u64::MAX).as_deref(), Some("100.00 %"));
+        assert_eq!(percent(0, 3).as_deref(), Some("0.00 %"));
+        assert_eq!(percent(0, 0), None);
+    }
+
+    #[test]
+    fn a_latency_near_a_second_reads_as_one() {
+        assert_eq!(latency(Some(999.4)), "999 ms");
+        assert_eq!(latency(Some(999.5)), "1.0 s");
     }
 }

@@ -1,8 +1,13 @@
 //! The three sentences of the first page (UX 1), for page, API, command line and mail.
 
+use std::cmp::{Ordering, Reverse};
+
 use serde::{Deserialize, Serialize};
 
-use crate::{format, status::State};
+use crate::{
+    format,
+    status::{LinkStatus, State},
+};
 
 /// A sentence in parts, of which some are set off.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,10 +48,77 @@ impl std::fmt::Display for Sentence {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkInput {
     pub name: String,
+    pub source: String,
     pub destination: String,
     pub state: State,
+    /// Of the partitions whose lag is known.
     pub lag_records: Option<i64>,
     pub lag_time_ms: Option<i64>,
+    /// Partitions whose lag is not known.
+    pub unknown_partitions: usize,
+    pub partitions: usize,
+    /// The last moment for which the lag surely holds.
+    pub as_of_ms: i64,
+    /// When it will have caught up, see [`eta_ms`].
+    pub eta_ms: Option<i64>,
+}
+
+impl LinkInput {
+    /// Takes what the sentences need from a link's status; the ETA stays open.
+    pub fn of(status: &LinkStatus, source: &str, destination: &str) -> Self {
+        let partitions = || status.topics.iter().flat_map(|topic| &topic.partitions);
+        let known = || partitions().filter_map(|partition| partition.lag_records);
+        let sum = || known().reduce(i64::saturating_add);
+        // While a link waits it reads no source ends: its lag is that of the moment when the waiting began.
+        let as_of_ms = match status.state {
+            State::Waiting => status.since_ms.min(status.measured_at_ms),
+            _ => status.measured_at_ms,
+        };
+        Self {
+            name: status.link.clone(),
+            source: source.to_owned(),
+            destination: destination.to_owned(),
+            state: status.state,
+            lag_records: status.lag_records.or_else(sum),
+            lag_time_ms: status.lag_time_ms,
+            unknown_partitions: partitions().count() - known().count(),
+            partitions: partitions().count(),
+            as_of_ms,
+            eta_ms: None,
+        }
+    }
+
+    /// Orders links worst first: by state, then by lag in time (unknown before known), records and name.
+    pub fn worst_first(&self, other: &Self) -> Ordering {
+        let lag = |link: &Self| {
+            let time = (link.lag_time_ms.is_none(), link.lag_time_ms);
+            Reverse((time, link.lag_records.is_none(), link.lag_records))
+        };
+        let by_state = self.state.cmp(&other.state);
+        by_state
+            .then_with(|| lag(self).cmp(&lag(other)))
+            .then_with(|| self.name.cmp(&other.name))
+    }
+}
+
+/// Longest time until a link has caught up that is told, milliseconds: 7 days.
+const MAX_ETA_MS: f64 = 7.0 * 86_400_000.0;
+
+/// Returns in how many milliseconds a link will have caught up: lag by delivered less produced rate (60 s means), if that
+/// is positive and under 7 days (UX 4b).
+pub fn eta_ms(lag_records: i64, delivered_per_s: f64, produced_per_s: f64) -> Option<i64> {
+    let gained_per_s = delivered_per_s - produced_per_s;
+    let ms = lag_records as f64 / gained_per_s * 1_000.0;
+    (lag_records > 0 && gained_per_s > 0.0 && ms < MAX_ETA_MS).then_some(ms as i64)
+}
+
+/// Returns the ETA by how much the lag shrank over the last 60 s; `lags` are even samples, oldest first.
+pub fn eta_of_lags(lags: &[Option<f64>], step_ms: i64) -> Option<i64> {
+    let steps = usize::try_from(60_000 / step_ms.max(1)).ok()?;
+    let now = lags.last().copied().flatten()?;
+    let before = lags.iter().rev().nth(steps).copied().flatten()?;
+    let span_s = steps as f64 * step_ms as f64 / 1_000.0;
+    eta_ms(now as i64, before / span_s, now / span_s)
 }
 
 /// Returns the sentences for links that are sorted worst first: what flows, how far behind, what a failover would lose.
@@ -83,9 +155,20 @@ fn flowing(links: &[LinkInput]) -> Sentence {
     let mut clauses: Vec<String> = Vec::new();
     for group in states.chunk_by(|a, b| a == b) {
         let first = clauses.is_empty();
-        clauses.push(clause(group[0], group.len(), first));
+        let clause = clause(group[0], group.len(), first);
+        clauses.push(format!("{clause}{}", eta_of_state(links, group[0])));
     }
     Sentence::default().plain(format!("{}.", clauses.join(", ")))
+}
+
+/// The latest ETA among the links that catch up, where all have one.
+fn eta_of_state(links: &[LinkInput], state: State) -> String {
+    let etas = links.iter().filter(|link| link.state == state);
+    let etas: Option<Vec<i64>> = etas.map(|link| link.eta_ms).collect();
+    match etas.and_then(|etas| etas.into_iter().max()) {
+        Some(ms) if state == State::CatchingUp => format!(" (ETA {})", format::span_short(ms)),
+        _ => String::new(),
+    }
 }
 
 /// "1 link needs a decision", and after the first clause without the noun.
@@ -140,80 +223,48 @@ pub fn stays_behind(link: &LinkInput) -> Sentence {
         .plain("Failing over ")
         .strong(&link.name)
         .plain(" now would leave ");
-    match (link.lag_records, link.lag_time_ms) {
-        (Some(0), _) => sentence.plain(format!("nothing behind: all is at {}.", link.destination)),
-        (Some(records), Some(ms)) => {
-            let records = format::records_or_unknown(Some(records));
-            sentence.plain(format!("{records} ({}) behind.", format::span(ms)))
+    let silent = matches!(link.state, State::Waiting | State::Unknown);
+    let complete = link.unknown_partitions == 0 && !silent;
+    match link.lag_records {
+        None => sentence.plain("an unknown number of records behind."),
+        Some(0) if complete => {
+            sentence.plain(format!("nothing behind: all is at {}.", link.destination))
         }
-        (Some(records), None) => {
-            let records = format::records_or_unknown(Some(records));
-            sentence.plain(format!("{records} behind."))
-        }
-        (None, _) => sentence.plain("an unknown number of records behind."),
+        Some(records) if complete => sentence.strong(amount(link, records)).plain(" behind."),
+        Some(records) => incomplete(sentence, link, records, silent),
+    }
+}
+
+/// "At least" stands where a part is unknown, and what that part is behind it.
+fn incomplete(sentence: Sentence, link: &LinkInput, records: i64, silent: bool) -> Sentence {
+    let sentence = sentence
+        .plain("at least ")
+        .strong(amount(link, records))
+        .plain(" behind");
+    let sentence = match (link.unknown_partitions, link.partitions) {
+        (0, _) => sentence,
+        (unknown, all) => sentence.plain(format!(" ({unknown} of {all} partitions unknown)")),
+    };
+    if !silent {
+        return sentence.plain(".");
+    }
+    sentence
+        .plain(format!(
+            ", as of {} UTC. What ",
+            format::time(link.as_of_ms)
+        ))
+        .strong(&link.source)
+        .plain(" took in after that is unknown.")
+}
+
+/// `812 records (0.9 s)`.
+fn amount(link: &LinkInput, records: i64) -> String {
+    let text = format::records_or_unknown(Some(records));
+    match link.lag_time_ms {
+        Some(ms) if records > 0 => format!("{text} ({})", format::span(ms)),
+        _ => text,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn link(name: &str, state: State, records: Option<i64>, ms: Option<i64>) -> LinkInput {
-        LinkInput {
-            name: name.to_owned(),
-            destination: "east".to_owned(),
-            state,
-            lag_records: records,
-            lag_time_ms: ms,
-        }
-    }
-
-    fn texts(links: &[LinkInput]) -> Vec<String> {
-        sentences(links).iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn one_sentence_tells_that_everything_flows() {
-        let links = [
-            link("orders-dr", State::Mirroring, Some(1_830), Some(4_200)),
-            link("b", State::Mirroring, Some(0), Some(10)),
-        ];
-        assert_eq!(
-            texts(&links),
-            [
-                "Everything is flowing: 2 links, worst lag 4.2 s (orders-dr).",
-                "Failing over orders-dr now would leave 1,830 records (4.2 s) behind.",
-            ]
-        );
-    }
-
-    #[test]
-    fn states_are_counted_worst_first() {
-        let links = [
-            link("a", State::NeedsDecision, Some(14_902), Some(7_440_000)),
-            link("b", State::CatchingUp, Some(20), Some(372_000)),
-            link("c", State::Mirroring, Some(0), Some(0)),
-            link("d", State::Mirroring, Some(0), Some(0)),
-        ];
-        assert_eq!(
-            texts(&links),
-            [
-                "1 link needs a decision, 1 is catching up, 2 are mirroring.",
-                "Furthest behind: a by 2 h 04 min, then b by 6 min 12 s.",
-                "Failing over a now would leave 14.9 k records (2 h 04 min) behind.",
-            ]
-        );
-    }
-
-    #[test]
-    fn unknown_nothing_and_no_link_are_told_apart() {
-        assert_eq!(texts(&[]), ["Nothing is mirrored yet."]);
-        let unknown = texts(&[link("a", State::Unknown, None, None)]);
-        assert!(unknown[1].contains("an unknown number"), "{unknown:?}");
-        let level = texts(&[link("a", State::Mirroring, Some(0), Some(0))]);
-        assert_eq!(level[0], "Everything is flowing: 1 link, all up to date.");
-        assert!(level[1].contains("nothing behind"), "{level:?}");
-        let draft = texts(&[link("a", State::Draft, None, None)]);
-        assert_eq!(draft, ["1 link is a draft."]);
-    }
-}
+mod tests;
