@@ -1,4 +1,4 @@
-//! People: the first one's set-up, sign-in and sign-out, and one's own account.
+//! People: sign-in and who a session speaks for; below, the first one's set-up and one's own account.
 //!
 //! A session's secret goes into a cookie and is stored as a hash. Failures of a sign-in all read the same and take the
 //! same time, and guessing is slowed down by [`Attempts`].
@@ -7,29 +7,25 @@ use model::{
     account::{self, LONGEST_AGENT, LONGEST_PASSWORD, PersonView},
     problem::Problem,
 };
-use store::{By, NewEvent, NewSession, NewUser, Store, StoreError, Subject, User};
+use store::{By, NewEvent, NewSession, StoreError, Subject, User};
 
 use super::secrets::{hash, random_text};
-use crate::{
-    Context,
-    access::{Actor, Role},
-    problems::{self, from_store},
-};
+use crate::{Context, access::Actor, problems::from_store};
 
 mod attempts;
 mod own;
 mod password;
+mod setup;
 mod tokens;
 
 pub use attempts::{Attempt, Attempts};
 pub use own::{NewPassword, change_password, revoke_session, sessions, sign_out};
+pub use setup::{create_first_admin_with_password, new_setup_token, set_up, setup_needed};
 pub use tokens::{OwnTokenInput, create_own_token, own_tokens, revoke_own_token};
 
-/// Name of the administrator whom a setting makes.
-const FIRST_ADMIN: &str = "admin";
 /// Who stands in the audit log where nobody is signed in.
 const STRANGER: &str = "not signed in";
-/// Longest text of a cookie or a setup token that is looked at, bytes.
+/// Longest text of a cookie that is looked at, bytes.
 const LONGEST_SECRET: usize = 100;
 
 /// Somebody who is signed in.
@@ -82,85 +78,6 @@ impl std::fmt::Debug for Credentials<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Credentials(…)")
     }
-}
-
-/// Says whether the first user is still to be made.
-pub async fn setup_needed(context: &Context) -> Result<bool, Problem> {
-    context
-        .store
-        .has_users()
-        .await
-        .map(|some| !some)
-        .map_err(from_store)
-}
-
-/// Makes a one-time token for the set-up and returns its text; `None` once there is a user.
-pub async fn new_setup_token(store: &Store, now_ms: i64) -> Result<Option<String>, Problem> {
-    if store.has_users().await.map_err(from_store)? {
-        return Ok(None);
-    }
-    let text = random_text()?;
-    match store.create_setup_token(&hash(&text), now_ms).await {
-        Ok(()) => Ok(Some(text)),
-        Err(StoreError::AlreadySetUp) => Ok(None),
-        Err(error) => Err(from_store(error)),
-    }
-}
-
-/// Makes the administrator `admin` with a password from the settings, if there is no user. Says whether it did.
-///
-/// # Errors
-/// `input.invalid` where the password breaks the rules.
-pub async fn create_first_admin_with_password(
-    store: &Store,
-    password: &str,
-    now_ms: i64,
-) -> Result<bool, Problem> {
-    if store.has_users().await.map_err(from_store)? {
-        return Ok(false);
-    }
-    problems::check(account::check_password(FIRST_ADMIN, password, password))?;
-    let new = administrator(FIRST_ADMIN, password).await?;
-    let by = By {
-        actor: "causeway",
-        now_ms,
-    };
-    match store.create_first_user(&new, None, by).await {
-        Ok(_) => Ok(true),
-        Err(StoreError::AlreadySetUp) => Ok(false),
-        Err(error) => Err(from_store(error)),
-    }
-}
-
-/// Makes the first user, an administrator, and signs it in.
-///
-/// # Errors
-/// `setup.done`, `setup.token`, and `input.invalid` at `name`, `password`, `password_again`.
-pub async fn set_up(
-    context: &Context,
-    token: &str,
-    name: &str,
-    password: &str,
-    password_again: &str,
-    agent: &str,
-) -> Result<IssuedSession, Problem> {
-    let sha256 = hash(token);
-    // Before anything costly: only who holds the token may have passwords hashed.
-    let open = context.store.check_setup_token(&sha256).await;
-    open.map_err(from_store)?;
-    let mut faults = Vec::from_iter(account::check_name(name));
-    faults.extend(account::check_password(name, password, password_again));
-    problems::check(faults)?;
-    let new = administrator(name, password).await?;
-    let by = By {
-        actor: name,
-        now_ms: context.now_ms,
-    };
-    let made = context
-        .store
-        .create_first_user(&new, Some(&sha256), by)
-        .await;
-    begin(context, &made.map_err(from_store)?, agent).await
 }
 
 /// Signs somebody in from `client_address`, with a browser that calls itself `agent`.
@@ -299,14 +216,6 @@ async fn tell_failed(context: &Context, user: Option<&User>, client_address: &st
     }
 }
 
-async fn administrator(name: &str, password: &str) -> Result<NewUser, Problem> {
-    Ok(NewUser {
-        name: name.to_owned(),
-        role: Role::Administrator.as_str().to_owned(),
-        password: password::hashed(password).await?,
-    })
-}
-
 /// Returns the person of a session; `None` where the role is one that this version does not know.
 fn person(user: &User, session_id: String) -> Option<Person> {
     Some(Person {
@@ -359,6 +268,7 @@ fn rounded_up(wait_ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Role;
 
     #[test]
     fn a_wait_is_told_in_whole_seconds_or_minutes_and_never_too_short() {

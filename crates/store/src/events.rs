@@ -117,6 +117,26 @@ impl Store {
         .await
     }
 
+    /// Lists the events of clusters and links, newest first: all but what people and tokens did to get in.
+    pub async fn events_of_objects(&self, query: &PageQuery) -> Result<Page<Event>, StoreError> {
+        self.within(async {
+            let (at_ms, id) = query.before_moment()?;
+            let rows = sqlx::query(
+                "SELECT id, at_ms, subject_kind, subject_id, kind, text, actor, before_json, after_json \
+                 FROM events WHERE subject_kind IN ('cluster', 'link') \
+                 AND (at_ms < $1 OR (at_ms = $1 AND id < $2)) \
+                 ORDER BY at_ms DESC, id DESC LIMIT $3",
+            )
+            .bind(at_ms)
+            .bind(id)
+            .bind(query.rows())
+            .fetch_all(&self.pool)
+            .await?;
+            page(&rows, query)
+        })
+        .await
+    }
+
     /// Lists the events of one subject, newest first.
     pub async fn events_of(
         &self,

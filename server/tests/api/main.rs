@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod access;
+mod accounts;
 mod clusters;
 mod harness;
 mod input;
