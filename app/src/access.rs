@@ -100,6 +100,12 @@ pub fn authorize(actor: &Actor, action: Action, resource: Resource<'_>) -> Resul
     })
 }
 
+/// Returns the role that `actor` lacks for `action`, `None` where it is allowed: for what is shown and cannot be done.
+pub fn missing_role(actor: &Actor, action: Action, resource: Resource<'_>) -> Option<Role> {
+    let needed = needed_role(action, resource);
+    (actor.role < needed).then_some(needed)
+}
+
 fn needed_role(action: Action, resource: Resource<'_>) -> Role {
     match (resource, action) {
         (Resource::Tokens, _) => Role::Administrator,

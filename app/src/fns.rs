@@ -1,0 +1,7 @@
+//! Server functions: what the browser calls, under `/fn`. Each takes its caller, calls one service function of [`crate::api`] and
+//! redirects or returns; none holds a rule of its own.
+
+pub mod clusters;
+pub mod links;
+pub mod pages;
+pub mod session;
