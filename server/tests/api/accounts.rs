@@ -27,6 +27,7 @@ fn context(harness: &Harness, now_ms: i64) -> Context {
     Context {
         store: harness.store.clone(),
         engine: harness.engine.clone(),
+        ladders: std::sync::Arc::default(),
         now_ms,
     }
 }
