@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 mod actions;
 mod aside;
+#[cfg(feature = "ssr")]
 mod choices;
 mod config;
 mod delete;
@@ -18,6 +19,7 @@ mod overview;
 mod partitions;
 mod tiles;
 mod topics;
+#[cfg(feature = "ssr")]
 mod trend;
 
 #[cfg(feature = "ssr")]

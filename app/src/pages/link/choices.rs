@@ -30,7 +30,6 @@ pub fn word(choice: Choice) -> &'static str {
 }
 
 /// Returns the choice of that word.
-#[cfg(feature = "ssr")]
 pub fn of_word(text: &str) -> Option<Choice> {
     let all = [
         Choice::Continue,
@@ -92,7 +91,7 @@ pub fn explanation(kind: FindingKind, choice: Choice) -> &'static str {
     }
 }
 
-#[cfg(all(test, feature = "ssr"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
