@@ -1,10 +1,12 @@
 //! Service functions, one file per noun. Pages, API and command line call the same ones.
 
 pub mod accounts;
+pub mod cluster_forms;
 pub mod clusters;
 pub mod drafts;
 pub mod events;
 pub mod findings;
+pub mod link_forms;
 pub mod links;
 pub mod plans;
 mod secrets;

@@ -27,6 +27,10 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/setup") view=pages::setup::SetupPage ssr=SsrMode::Async />
                 <ParentRoute path=path!("") view=Frame ssr=SsrMode::Async>
                     <Route path=path!("") view=pages::overview::OverviewPage />
+                    <Route path=path!("/links/new") view=pages::link_form::NewLinkPage />
+                    <Route path=path!("/links/new/:draft/:step") view=pages::link_form::LinkFormPage />
+                    <Route path=path!("/links/:name/edit") view=pages::link_form::EditLinkPage />
+                    <Route path=path!("/links/:name/edit/:draft/:step") view=pages::link_form::LinkFormPage />
                     <Route path=path!("/links/:name") view=pages::link::LinkOverviewPage />
                     <Route path=path!("/links/:name/topics") view=pages::link::LinkTopicsPage />
                     <Route path=path!("/links/:name/config") view=pages::link::LinkConfigPage />

@@ -2,6 +2,7 @@
 //! redirects or returns; none holds a rule of its own.
 
 pub mod clusters;
+pub mod link_forms;
 pub mod links;
 pub mod pages;
 pub mod session;

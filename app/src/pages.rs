@@ -6,6 +6,7 @@ pub mod cluster_form;
 pub mod clusters;
 pub mod events;
 pub mod link;
+pub mod link_form;
 pub mod not_found;
 pub mod overview;
 pub mod setup;
