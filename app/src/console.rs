@@ -29,6 +29,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("") view=pages::overview::OverviewPage />
                     <Route path=path!("/links/new") view=pages::link_form::NewLinkPage />
                     <Route path=path!("/links/new/:draft/:step") view=pages::link_form::LinkFormPage />
+                    <Route path=path!("/links") view=pages::links::LinksPage />
+                    <Route path=path!("/links/:name/first") view=pages::first::FirstPage />
                     <Route path=path!("/links/:name/edit") view=pages::link_form::EditLinkPage />
                     <Route path=path!("/links/:name/edit/:draft/:step") view=pages::link_form::LinkFormPage />
                     <Route path=path!("/links/:name") view=pages::link::LinkOverviewPage />

@@ -2,7 +2,9 @@
 //! redirects or returns; none holds a rule of its own.
 
 pub mod clusters;
+pub mod first;
 pub mod link_forms;
 pub mod links;
+pub mod links_list;
 pub mod pages;
 pub mod session;

@@ -128,6 +128,7 @@ mod tests {
             slots: 1,
             memory_bytes: 0,
             data_producer_id: None,
+            first_record: None,
         }
     }
 

@@ -96,5 +96,6 @@ fn unreported(link: &Link, now_ms: i64) -> LinkStatus {
         slots: link.spec.slots,
         memory_bytes: 0,
         data_producer_id: None,
+        first_record: None,
     }
 }

@@ -7,7 +7,7 @@ use leptos_meta::Title;
 use model::{finding::Finding, problem::Problem, status::State, summary::Sentence};
 use serde::{Deserialize, Serialize};
 
-mod rows;
+pub mod rows;
 
 #[cfg(feature = "ssr")]
 pub mod query;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    cluster, cluster_form, clusters,
+    cluster, cluster_form, clusters, first,
     link::{self, listing::Listing},
     overview,
 };
@@ -21,6 +21,7 @@ pub async fn of_page(context: &Context, actor: &Actor, address: &str) -> Result<
     match segments.as_slice() {
         [] | ["links"] => json(overview::query::view(context, actor).await?),
         ["links", name] => json(link::query::overview(context, actor, name).await?),
+        ["links", name, "first"] => json(first::query::view(context, actor, name).await?),
         ["links", name, "topics"] => {
             json(link::query::topics(context, actor, name, &Listing::parse(query)).await?)
         }

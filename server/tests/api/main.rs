@@ -7,4 +7,5 @@ mod accounts;
 mod clusters;
 mod harness;
 mod input;
+mod link_forms;
 mod links;

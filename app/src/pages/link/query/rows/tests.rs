@@ -54,6 +54,7 @@ fn status(topics: Vec<TopicStatus>) -> LinkStatus {
         slots: 1,
         memory_bytes: 0,
         data_producer_id: None,
+        first_record: None,
     }
 }
 
