@@ -8,16 +8,17 @@ use std::{
 
 use app::engine::{BoxFuture, Engine, Listing, PlanRequest, TellRungs};
 use model::{
-    cluster::{ClusterSpec, Ladder},
+    cluster::{ClusterSpec, Ladder, Reachability},
     plan::Plan,
     problem::Problem,
     sample,
     status::LinkStatus,
 };
 use replication::{Ledger, Settings, Supervisor, plan};
+use store::Store;
 use tokio::sync::watch;
 
-use crate::{config::Config, history::Recorder, listings::Listings};
+use crate::{config::Config, history::Recorder, listings::Listings, reachability::Watch};
 
 /// Replication as hosted by this process.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub struct HostedEngine {
     supervisor: Mutex<Option<Supervisor>>,
     statuses: watch::Receiver<Arc<Vec<LinkStatus>>>,
     recorder: Recorder,
+    watch: Watch,
     listings: Listings,
     /// How long a plan waits for its clusters.
     plan_timeout: Duration,
@@ -33,8 +35,9 @@ pub struct HostedEngine {
 }
 
 impl HostedEngine {
-    /// Starts the supervisor; from now on links run as the ledger asks.
-    pub fn start(config: &Config, ledger: Arc<dyn Ledger>) -> Self {
+    /// Starts the supervisor; from now on links run as the ledger asks, and the clusters of `store` are asked whether they
+    /// answer.
+    pub fn start(config: &Config, ledger: Arc<dyn Ledger>, store: Store) -> Self {
         let settings = Settings {
             worker: config.worker.clone(),
             memory_bytes: config.memory_bytes,
@@ -48,6 +51,7 @@ impl HostedEngine {
         Self {
             supervisor: Mutex::new(Some(supervisor)),
             recorder: Recorder::start(statuses.clone()),
+            watch: Watch::start(store, client_id(config)),
             listings: Listings::new(config.timeouts.request),
             statuses,
             plan_timeout: config.timeouts.request,
@@ -62,6 +66,7 @@ impl HostedEngine {
             supervisor.stop().await;
         }
         self.recorder.stop().await;
+        self.watch.stop().await;
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Supervisor>> {
@@ -84,6 +89,10 @@ impl Engine for HostedEngine {
 
     fn history(&self, link: &str) -> Option<sample::History> {
         self.recorder.history(link)
+    }
+
+    fn reachability(&self, cluster: &str) -> Option<Reachability> {
+        self.watch.of(cluster)
     }
 
     fn probe(&self, cluster: ClusterSpec) -> BoxFuture<'_, Ladder> {

@@ -3,6 +3,8 @@
 //! A library, so that tests run the real router and read the real settings; `main.rs` only turns the result into an
 //! exit code. Everything is put together in [`serve`]: read settings, build every part, start, drain.
 
+// Layouts of the pages' nested types are computed here.
+#![recursion_limit = "1024"]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod cli;
@@ -19,5 +21,6 @@ pub mod lock;
 pub mod logging;
 pub mod open;
 pub mod prometheus;
+pub mod reachability;
 pub mod serve;
 pub mod token_command;

@@ -130,7 +130,7 @@ async fn host(
     let ledger = SqlLedger::open(store.clone())
         .await
         .context("while reading the installation's id")?;
-    let engine = Arc::new(HostedEngine::start(config, Arc::new(ledger)));
+    let engine = Arc::new(HostedEngine::start(config, Arc::new(ledger), store.clone()));
     api.host(store, engine.clone());
     tracing::info!(database = %config.database, "ready");
     Ok(engine)

@@ -58,6 +58,26 @@ pub async fn climb_telling(
     }
 }
 
+/// Says in one sentence what an error looks like from here; repeats no text of the remote side.
+pub fn seen(error: &Error) -> String {
+    let address = match error {
+        Error::Resolve { address, .. }
+        | Error::Connect { address, .. }
+        | Error::Tls { address, .. }
+        | Error::TlsToPlaintext { address }
+        | Error::PlaintextToTls { address }
+        | Error::Auth { address, .. }
+        | Error::Timeout { address, .. }
+        | Error::Disconnected { address } => Some(address),
+        _ => None,
+    };
+    let label = address.map_or_else(
+        || "The cluster".to_owned(),
+        |address| format!("`{address}`"),
+    );
+    text::detail(&label, error)
+}
+
 #[derive(Default)]
 struct Reached {
     cluster_id: Option<String>,

@@ -4,8 +4,10 @@
 
 mod access;
 mod accounts;
+mod cluster_forms;
 mod clusters;
 mod harness;
 mod input;
 mod link_forms;
 mod links;
+mod pages;
