@@ -5,7 +5,12 @@ use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 use model::problem::Problem;
 
-use crate::{Context, api::accounts::Person, error::UiError, visitor::Visitor};
+use crate::{
+    Context,
+    api::accounts::{NewTokens, Person},
+    error::UiError,
+    visitor::Visitor,
+};
 
 /// One request as pages and server functions see it. The server puts it into the request's extensions.
 #[derive(Clone, Debug)]
@@ -20,6 +25,8 @@ pub struct Caller {
     pub agent: String,
     pub cookies: Cookies,
     pub attempts: std::sync::Arc<crate::api::accounts::Attempts>,
+    /// API tokens that their makers have not seen yet.
+    pub new_tokens: std::sync::Arc<NewTokens>,
 }
 
 /// How cookies are named and marked: `__Host-` and `Secure` where the console is reached over HTTPS.
@@ -73,7 +80,7 @@ pub fn signed_in() -> Result<(Caller, Person), UiError> {
 /// The problem of a session that ended or never began.
 pub fn signed_out() -> Problem {
     Problem {
-        code: "auth.signed_out".to_owned(),
+        code: crate::error::SIGNED_OUT.to_owned(),
         status: 401,
         title: "You are signed out.".to_owned(),
         detail: "The session ended or was revoked. Nothing was changed.".to_owned(),

@@ -46,11 +46,13 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/clusters/:name/edit") view=pages::cluster_form::EditClusterPage />
                     <Route path=path!("/clusters/:name/edit/:draft") view=pages::cluster_form::ClusterFormPage />
                     <Route path=path!("/clusters/:name/remove") view=pages::cluster::RemoveClusterPage />
+                    <Route path=path!("/account") view=pages::account::AccountPage />
                     <Route path=path!("*any") view=pages::not_found::NotFound />
                 </ParentRoute>
             </Routes>
         </Router>
     }
+    .into_any()
 }
 
 #[cfg(feature = "ssr")]

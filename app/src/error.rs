@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 
 use leptos::server_fn::{
+    Bytes, Decodes,
     codec::JsonEncoding,
     error::{FromServerFnError, ServerFnErrorErr},
 };
 use model::problem::Problem;
 use serde::{Deserialize, Serialize};
+
+/// Code of the problem of a session that ended or never began.
+pub const SIGNED_OUT: &str = "auth.signed_out";
 
 /// A [`Problem`] on its way to a page, with the input that the page shows again.
 ///
@@ -44,7 +48,7 @@ impl UiError {
 
     /// Says whether the session is over, so that the way on leads through the sign-in.
     pub fn is_signed_out(&self) -> bool {
-        self.problem.status == 401
+        self.problem.code == SIGNED_OUT
     }
 }
 
@@ -90,4 +94,21 @@ impl FromServerFnError for UiError {
         }
         .into()
     }
+
+    /// Reads an error that came back. All actions and resources of a browser pass here, so this is where a session that
+    /// is over leads to the sign-in.
+    fn de(data: Bytes) -> Self {
+        let error = JsonEncoding::decode(data)
+            .unwrap_or_else(|error: serde_json::Error| unreadable(&error.to_string()));
+        #[cfg(feature = "hydrate")]
+        if error.is_signed_out() {
+            crate::live::lead_to_sign_in();
+        }
+        error
+    }
+}
+
+/// The error of an answer that is none of ours, such as a proxy's page.
+fn unreadable(why: &str) -> UiError {
+    UiError::from_server_fn_error(ServerFnErrorErr::Deserialization(why.to_owned()))
 }

@@ -7,8 +7,8 @@
 //! Invariants: each service function authorises before it reads its input; the Kafka side is reached only through the
 //! port [`engine::Engine`]; no function starts or stops work, they write intent to SQL and wake the engine.
 
-// The type of a page is its whole tree of elements, deeper than the compiler's limit of 128.
-#![recursion_limit = "256"]
+// The type of a page is its whole tree of elements, far deeper than the compiler expects of any type.
+#![recursion_limit = "1024"]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 #![cfg_attr(
     feature = "ssr",

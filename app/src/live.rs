@@ -10,6 +10,8 @@ pub mod merge;
 
 #[cfg(feature = "hydrate")]
 mod browser;
+#[cfg(feature = "hydrate")]
+pub(crate) use browser::lead_to_sign_in;
 
 /// How fresh the numbers on the page are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,10 +56,7 @@ impl Feed {
 }
 
 /// A view that a page shows and a stream renews.
-pub trait View:
-    Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
-{
-}
+pub trait View: Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {}
 
 impl<T: Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static> View for T {}
 

@@ -1,5 +1,6 @@
 //! The pages, one file per address.
 
+pub mod account;
 pub mod address;
 pub mod cluster;
 pub mod cluster_form;

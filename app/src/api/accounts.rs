@@ -13,12 +13,14 @@ use super::secrets::{hash, random_text};
 use crate::{Context, access::Actor, problems::from_store};
 
 mod attempts;
+mod once;
 mod own;
 mod password;
 mod setup;
 mod tokens;
 
 pub use attempts::{Attempt, Attempts};
+pub use once::NewTokens;
 pub use own::{NewPassword, change_password, revoke_session, sessions, sign_out};
 pub use setup::{create_first_admin_with_password, new_setup_token, set_up, setup_needed};
 pub use tokens::{OwnTokenInput, create_own_token, own_tokens, revoke_own_token};

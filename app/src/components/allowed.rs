@@ -35,4 +35,5 @@ pub fn ButtonLink(
             {about}
         </a>
     }
+    .into_any()
 }

@@ -1,4 +1,6 @@
 //! Form fields: a label, the control, a hint, and the message of a faulty one, tied together for screen readers.
+//!
+//! Their types are erased: a form of many fields would else be a type too deep for the compiler.
 
 use leptos::prelude::*;
 
@@ -32,6 +34,7 @@ pub fn Field(
             <p class="field-error" id=error_id>{move || error.get()}</p>
         </div>
     }
+    .into_any()
 }
 
 /// A field with one line of text.
@@ -47,6 +50,9 @@ pub fn TextField(
     #[prop(default = "off")] autocomplete: &'static str,
     #[prop(optional)] required: bool,
     #[prop(optional)] mono: bool,
+    /// Whether it has the focus when the page loads.
+    #[prop(optional)]
+    autofocus: bool,
     #[prop(optional, into)] placeholder: String,
     #[prop(optional, into)] error: Signal<Option<String>>,
 ) -> impl IntoView {
@@ -62,6 +68,7 @@ pub fn TextField(
                 class:mono=mono
                 placeholder=placeholder
                 autocomplete=autocomplete
+                autofocus=autofocus
                 aria-required=required.then_some("true")
                 aria-invalid=move || error.get().is_some().then_some("true")
                 aria-describedby=described
@@ -70,6 +77,7 @@ pub fn TextField(
             />
         </Field>
     }
+    .into_any()
 }
 
 /// A field with several lines of text.
@@ -101,6 +109,7 @@ pub fn AreaField(
             </textarea>
         </Field>
     }
+    .into_any()
 }
 
 /// One choice of a select field.
@@ -150,6 +159,7 @@ pub fn SelectField(
             </select>
         </Field>
     }
+    .into_any()
 }
 
 /// A box to tick; unticked it is absent from what the form sends.
@@ -178,4 +188,5 @@ pub fn CheckField(
             {hint}
         </div>
     }
+    .into_any()
 }

@@ -42,6 +42,7 @@ pub fn Frame() -> impl IntoView {
         </main>
         <p class="unseen" role="status" aria-live="polite">{move || feed.news.get()}</p>
     }
+    .into_any()
 }
 
 #[component]
@@ -51,6 +52,7 @@ fn Mark() -> impl IntoView {
             <path d="M1 12h22M2 12C4 3 20 3 22 12M7 12V7.200M12 12V5.400M17 12V7.200" />
         </svg>
     }
+    .into_any()
 }
 
 #[component]
@@ -77,6 +79,7 @@ fn Rail() -> impl IntoView {
             <ul>{entries.collect_view()}</ul>
         </nav>
     }
+    .into_any()
 }
 
 /// Says how fresh the numbers are; pressing it stops and starts them.
@@ -114,6 +117,7 @@ fn LiveIndicator(feed: Feed) -> impl IntoView {
             <span class="live-word">{words}</span>
         </button>
     }
+    .into_any()
 }
 
 #[component]
@@ -139,6 +143,7 @@ fn AccountMenu() -> impl IntoView {
             </form>
         </div>
     }
+    .into_any()
 }
 
 /// Chooses the theme: a plain form, since the cookie must be there for the first paint.
@@ -161,4 +166,5 @@ pub fn ThemeForm(theme: Theme) -> impl IntoView {
             {buttons.collect_view()}
         </form>
     }
+    .into_any()
 }

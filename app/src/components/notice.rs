@@ -27,14 +27,18 @@ pub fn ProblemNotice(problem: Problem) -> impl IntoView {
             </div>
         </div>
     }
+    .into_any()
 }
 
 /// Shows what an action answered, if it failed. Faulty fields are told at their fields and in the form's own summary.
 #[component]
 pub fn ActionNotice(#[prop(into)] error: Signal<Option<UiError>>) -> impl IntoView {
     move || {
-        let error = error.get().filter(|error| error.problem.fields.is_empty());
-        error.map(|error| view! { <ProblemNotice problem=error.problem /> })
+        {
+            let error = error.get().filter(|error| error.problem.fields.is_empty());
+            error.map(|error| view! { <ProblemNotice problem=error.problem /> })
+        }
+        .into_any()
     }
 }
 
@@ -42,26 +46,29 @@ pub fn ActionNotice(#[prop(into)] error: Signal<Option<UiError>>) -> impl IntoVi
 #[component]
 pub fn ErrorSummary(#[prop(into)] faults: Signal<Vec<FieldError>>) -> impl IntoView {
     move || {
-        let faults = faults.get();
-        (!faults.is_empty()).then(|| {
-            let count = faults.len();
-            let title = match count {
-                1 => "One field needs a correction.".to_owned(),
-                _ => format!("{count} fields need a correction."),
-            };
-            let lines = faults.into_iter().map(|fault| {
-                let target = format!("#{}", super::field::id_of(&fault.field));
-                view! { <li><a href=target rel="external">{fault.message}</a></li> }
-            });
-            view! {
-                <div class="notice crit summary" role="alert" tabindex="-1" autofocus>
-                    <Icon glyph=Signal::stored(Glyph::Warning) />
-                    <div>
-                        <p class="notice-title">{title}</p>
-                        <ul>{lines.collect_view()}</ul>
+        {
+            let faults = faults.get();
+            (!faults.is_empty()).then(|| {
+                let count = faults.len();
+                let title = match count {
+                    1 => "One field needs a correction.".to_owned(),
+                    _ => format!("{count} fields need a correction."),
+                };
+                let lines = faults.into_iter().map(|fault| {
+                    let target = format!("#{}", super::field::id_of(&fault.field));
+                    view! { <li><a href=target rel="external">{fault.message}</a></li> }
+                });
+                view! {
+                    <div class="notice crit summary" role="alert" tabindex="-1" autofocus>
+                        <Icon glyph=Signal::stored(Glyph::Warning) />
+                        <div>
+                            <p class="notice-title">{title}</p>
+                            <ul>{lines.collect_view()}</ul>
+                        </div>
                     </div>
-                </div>
-            }
-        })
+                }
+            })
+        }
+        .into_any()
     }
 }

@@ -71,4 +71,5 @@ pub fn WaitingUpdates(order: SteadyOrder) -> impl IntoView {
             </button>
         </Show>
     }
+    .into_any()
 }

@@ -20,4 +20,5 @@ pub fn Spark(
             <path d=move || path.get() />
         </svg>
     }
+    .into_any()
 }

@@ -2,7 +2,10 @@
 
 use leptos::prelude::*;
 
-use crate::{error::UiError, pages::{events::EventList, overview::OverviewView}};
+use crate::{
+    error::UiError,
+    pages::{events::EventList, overview::OverviewView},
+};
 
 #[cfg(feature = "ssr")]
 use crate::{caller::signed_in, pages};

@@ -90,7 +90,9 @@ fn begin_session(caller: &Caller, issued: &accounts::IssuedSession) {
 pub(super) fn safe_path(next: &str) -> &str {
     let own = next.starts_with('/')
         && !next.starts_with("//")
-        && next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+        && next
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     if own { next } else { "/" }
 }
 

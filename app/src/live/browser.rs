@@ -64,10 +64,7 @@ pub fn open<T: View>(page: String, shown: ReadSignal<T>, show: WriteSignal<T>) {
     }));
     connect(&stream);
     let ticking = Rc::clone(&stream);
-    let clock = set_interval_with_handle(
-        move || tick(&ticking),
-        std::time::Duration::from_secs(1),
-    );
+    let clock = set_interval_with_handle(move || tick(&ticking), std::time::Duration::from_secs(1));
     let owned = StoredValue::new_local(Some(stream));
     on_cleanup(move || {
         if let Ok(clock) = clock {
@@ -102,7 +99,8 @@ fn connect<T: View>(stream: &Rc<RefCell<Stream<T>>>) {
                 hear(&stream, kind, &event);
             }
         });
-        let added = source.add_event_listener_with_callback(kind, listener.as_ref().unchecked_ref());
+        let added =
+            source.add_event_listener_with_callback(kind, listener.as_ref().unchecked_ref());
         if added.is_ok() {
             listeners.push(listener);
         }
@@ -152,10 +150,24 @@ fn hear<T: View>(stream: &Rc<RefCell<Stream<T>>>, kind: &str, event: &MessageEve
 /// The stream ended on purpose: a session that is over leads to the sign-in, everything else is tried again.
 fn leave(why: &str) {
     if why == "signed-out" {
-        let here = location().pathname().unwrap_or_default();
-        let next = js_sys::encode_uri_component(&here);
-        let _ = location().set_href(&format!("/sign-in?next={next}"));
+        lead_to_sign_in();
     }
+}
+
+/// Goes to the sign-in, and from there back to this page.
+///
+/// Does nothing while the page is being taken over: what it then reads came with its address, and is over.
+pub(crate) fn lead_to_sign_in() {
+    let taken_over = document()
+        .body()
+        .is_some_and(|body| body.has_attribute("data-hydrated"));
+    let path = location().pathname().unwrap_or_default();
+    if !taken_over || path == "/sign-in" || path == "/setup" {
+        return;
+    }
+    let query = location().search().unwrap_or_default();
+    let next = js_sys::encode_uri_component(&format!("{path}{query}"));
+    let _ = location().set_href(&format!("/sign-in?ended=1&next={next}"));
 }
 
 fn tick<T: View>(stream: &Rc<RefCell<Stream<T>>>) {
@@ -182,8 +194,8 @@ fn tick<T: View>(stream: &Rc<RefCell<Stream<T>>>) {
         stream.borrow_mut().quiet_s = quiet_s;
         return feed.freshness.set(Freshness::Stale(quiet_s));
     }
-    let resumed = feed.freshness.get_untracked() == Freshness::Paused
-        && !feed.paused.get_untracked();
+    let resumed =
+        feed.freshness.get_untracked() == Freshness::Paused && !feed.paused.get_untracked();
     let (json, shown, show) = (state.json.clone(), state.shown, state.show);
     drop(state);
     if feed.paused.get_untracked() {

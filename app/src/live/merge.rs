@@ -72,11 +72,13 @@ mod tests {
 
     #[test]
     fn a_patch_holds_only_what_changed_and_leads_to_the_new_view() {
-        let before = json!({"rows": {"a": {"lag": 1, "rate": 2}, "b": {"lag": 3}}, "order": ["a", "b"]});
+        let before =
+            json!({"rows": {"a": {"lag": 1, "rate": 2}, "b": {"lag": 3}}, "order": ["a", "b"]});
         let after =
             json!({"rows": {"a": {"lag": 4, "rate": 2}, "c": {"lag": 5}}, "order": ["c", "a"]});
         let patch = crosses(before, after);
-        let expected = json!({"rows": {"a": {"lag": 4}, "b": null, "c": {"lag": 5}}, "order": ["c", "a"]});
+        let expected =
+            json!({"rows": {"a": {"lag": 4}, "b": null, "c": {"lag": 5}}, "order": ["c", "a"]});
         assert_eq!(patch, Some(expected));
     }
 

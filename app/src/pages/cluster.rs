@@ -40,6 +40,7 @@ pub fn ClusterPage() -> impl IntoView {
             })}
         </Suspense>
     }
+    .into_any()
 }
 
 fn name_in_address() -> Memo<String> {
@@ -89,6 +90,7 @@ fn Cluster(view: ClusterCard) -> impl IntoView {
             <LadderPanel view=ladder />
         </div>
     }
+    .into_any()
 }
 
 /// The brokers as the last test met them.
@@ -149,6 +151,7 @@ pub fn RemoveClusterPage() -> impl IntoView {
             })}
         </Suspense>
     }
+    .into_any()
 }
 
 #[component]
@@ -185,4 +188,5 @@ fn Removal(card: ClusterCard) -> impl IntoView {
             </form>
         </section>
     }
+    .into_any()
 }

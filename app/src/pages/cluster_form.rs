@@ -106,6 +106,7 @@ fn Begin(begun: Resource<Result<(), UiError>>) -> impl IntoView {
             })}
         </Suspense>
     }
+    .into_any()
 }
 
 /// The form of a draft.
@@ -124,6 +125,7 @@ pub fn ClusterFormPage() -> impl IntoView {
             })}
         </Suspense>
     }
+    .into_any()
 }
 
 #[component]
@@ -189,4 +191,5 @@ fn ClusterForm(view: ClusterFormView) -> impl IntoView {
             </div>
         </div>
     }
+    .into_any()
 }

@@ -94,6 +94,7 @@ pub fn ClustersPage() -> impl IntoView {
             })}
         </Suspense>
     }
+    .into_any()
 }
 
 #[component]
@@ -126,6 +127,7 @@ fn Clusters(page: ClustersPageView) -> impl IntoView {
             </ul>
         </Show>
     }
+    .into_any()
 }
 
 #[component]
@@ -148,6 +150,7 @@ fn NoClusters(lacking: Option<String>) -> impl IntoView {
             <p class="hint">{hint}</p>
         </section>
     }
+    .into_any()
 }
 
 /// Forms that the visitor began.

@@ -68,6 +68,7 @@ pub fn EventsPage() -> impl IntoView {
             })}
         </Transition>
     }
+    .into_any()
 }
 
 /// A page of events with the way to the next one; `path` is the page's address.
@@ -125,6 +126,7 @@ fn Row(event: EventRow) -> impl IntoView {
             <td data-label="Who"><bdi>{event.actor}</bdi></td>
         </tr>
     }
+    .into_any()
 }
 
 #[component]
@@ -146,6 +148,7 @@ fn Changes(changes: Vec<Change>) -> impl IntoView {
             <dl class="facts">{lines.collect_view()}</dl>
         </details>
     }
+    .into_any()
 }
 
 /// The last few events beside something else; `more` is the address of all.
@@ -178,4 +181,5 @@ pub fn LastEvents(events: Memo<Vec<EventRow>>, more: String) -> impl IntoView {
             </Show>
         </section>
     }
+    .into_any()
 }

@@ -60,6 +60,7 @@ pub fn FirstPage() -> impl IntoView {
             })}
         </Suspense>
     }
+    .into_any()
 }
 
 #[component]
@@ -94,6 +95,7 @@ fn First(view: FirstView) -> impl IntoView {
             <a class="button primary" href=link>"Go to the link"</a>
         </p>
     }
+    .into_any()
 }
 
 /// The record, with both offsets.
@@ -101,7 +103,10 @@ fn First(view: FirstView) -> impl IntoView {
 fn Arrived(first: FirstRecord) -> impl IntoView {
     let latency_ms = (first.acknowledged_at_ms - first.timestamp_ms).max(0);
     let latency = match first.live {
-        true => format!("{} after it was written", format::latency(Some(latency_ms as f64))),
+        true => format!(
+            "{} after it was written",
+            format::latency(Some(latency_ms as f64))
+        ),
         false => "older than the link: its age is no latency".to_owned(),
     };
     view! {
@@ -123,6 +128,7 @@ fn Arrived(first: FirstRecord) -> impl IntoView {
             </dl>
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -161,11 +167,14 @@ fn Waiting(view: ReadSignal<FirstView>, name: String) -> impl IntoView {
             </div>
         </section>
     }
+    .into_any()
 }
 
 #[component]
 fn Silent(silent: Vec<String>, more: u32) -> impl IntoView {
-    let names = silent.into_iter().map(|name| view! { <li><bdi class="mono">{name}</bdi></li> });
+    let names = silent
+        .into_iter()
+        .map(|name| view! { <li><bdi class="mono">{name}</bdi></li> });
     view! {
         <div>
             <p>"No record has come from these topics since the start:"</p>
@@ -175,4 +184,5 @@ fn Silent(silent: Vec<String>, more: u32) -> impl IntoView {
             </ul>
         </div>
     }
+    .into_any()
 }

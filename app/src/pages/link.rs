@@ -193,6 +193,7 @@ pub fn LinkEventsPage() -> impl IntoView {
             })}
         </Transition>
     }
+    .into_any()
 }
 
 /// Stands where a link cannot be shown: unknown ones are told with the closest names.
@@ -234,4 +235,5 @@ fn TroubleNotice(problem: Problem, tries: Memo<String>) -> impl IntoView {
             <p class="muted small num-line">{tries}</p>
         </div>
     }
+    .into_any()
 }

@@ -43,6 +43,7 @@ pub fn NewLinkPage() -> impl IntoView {
             })}
         </Suspense>
     }
+    .into_any()
 }
 
 /// `/links/{link}/edit`: begins to edit and leads to the first step.
@@ -59,6 +60,7 @@ pub fn EditLinkPage() -> impl IntoView {
             })}
         </Suspense>
     }
+    .into_any()
 }
 
 /// One step of the form.
@@ -93,6 +95,7 @@ pub fn LinkFormPage() -> impl IntoView {
             })}
         </Suspense>
     }
+    .into_any()
 }
 
 #[component]
@@ -101,16 +104,24 @@ fn Form(view: FormView) -> impl IntoView {
         "" => "New link".to_owned(),
         link => format!("Edit {link}"),
     };
-    let faults = if view.checked { view.faults.clone() } else { Vec::new() };
+    let faults = if view.checked {
+        view.faults.clone()
+    } else {
+        Vec::new()
+    };
     let from_to = from_to(&view);
     let age = (view.now_ms - view.saved_at_ms).max(0);
     let body = match view.body.clone() {
-        StepView::Ends(clusters) => view! { <ends::EndStep view=view.clone() clusters /> }.into_any(),
+        StepView::Ends(clusters) => {
+            view! { <ends::EndStep view=view.clone() clusters /> }.into_any()
+        }
         StepView::Topics(preview) => {
             view! { <topics::TopicsStep view=view.clone() preview=*preview /> }.into_any()
         }
         StepView::Options => view! { <options::OptionsStep view=view.clone() /> }.into_any(),
-        StepView::Plan(plan) => view! { <plan::PlanStep view=view.clone() plan=*plan /> }.into_any(),
+        StepView::Plan(plan) => {
+            view! { <plan::PlanStep view=view.clone() plan=*plan /> }.into_any()
+        }
     };
     view! {
         <Title text=title.clone() />
@@ -122,6 +133,7 @@ fn Form(view: FormView) -> impl IntoView {
         <ErrorSummary faults=Signal::stored(faults) />
         {body}
     }
+    .into_any()
 }
 
 fn from_to(view: &FormView) -> String {
@@ -165,6 +177,7 @@ fn Steps(place: Place, step: Step, reached: Step) -> impl IntoView {
             <ol class="steps">{steps.collect_view()}</ol>
         </nav>
     }
+    .into_any()
 }
 
 /// The message at an input, if there is one. An empty input is only told of when somebody wanted to go on.
@@ -186,4 +199,5 @@ fn Onward(place: Place, step: Step) -> impl IntoView {
             <button type="submit" class="primary" name="go" value="continue">"Continue"</button>
         </div>
     }
+    .into_any()
 }

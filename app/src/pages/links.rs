@@ -50,11 +50,16 @@ pub fn LinksPage() -> impl IntoView {
             })}
         </Suspense>
     }
+    .into_any()
 }
 
 #[component]
 fn Links(view: LinksView) -> impl IntoView {
-    let LinksView { links, drafts, now_ms } = view;
+    let LinksView {
+        links,
+        drafts,
+        now_ms,
+    } = view;
     let action = ServerAction::<DiscardLinkForm>::new();
     let error = Signal::derive(move || action.value().get().and_then(Result::err));
     let links = live::follow("/links".to_owned(), links);
@@ -64,6 +69,7 @@ fn Links(view: LinksView) -> impl IntoView {
         <LinksTable view=links />
         {(!drafts.is_empty()).then(|| view! { <Drafts drafts now_ms /> })}
     }
+    .into_any()
 }
 
 #[component]
@@ -99,4 +105,5 @@ fn Drafts(drafts: Vec<DraftRow>, now_ms: i64) -> impl IntoView {
             <ul class="drafts">{rows.collect_view()}</ul>
         </section>
     }
+    .into_any()
 }

@@ -16,4 +16,5 @@ pub fn NotFound() -> impl IntoView {
             <p><a href="/">"Go to the map"</a></p>
         </section>
     }
+    .into_any()
 }

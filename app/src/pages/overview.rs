@@ -103,6 +103,7 @@ pub fn OverviewPage() -> impl IntoView {
             })}
         </Suspense>
     }
+    .into_any()
 }
 
 /// Stands where a page could not be made.
@@ -114,6 +115,7 @@ pub fn Failed(error: UiError) -> impl IntoView {
         <h1>"This page cannot be shown now."</h1>
         <ProblemNotice problem=error.problem />
     }
+    .into_any()
 }
 
 #[component]
@@ -142,6 +144,7 @@ fn Overview(view: OverviewView) -> impl IntoView {
         </Show>
         <LinksTable view />
     }
+    .into_any()
 }
 
 #[component]
@@ -162,4 +165,5 @@ fn AttentionItem(item: Attention) -> impl IntoView {
             <a class="button" href=href>{word} <span class="unseen">{item.link}</span></a>
         </li>
     }
+    .into_any()
 }

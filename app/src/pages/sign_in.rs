@@ -1,6 +1,8 @@
 //! `/sign-in`.
+//!
+//! A plain form: the page behind it is loaded anew, since all of it depends on who is signed in.
 
-use leptos::prelude::*;
+use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
@@ -14,32 +16,51 @@ use crate::{
 #[component]
 pub fn SignInPage() -> impl IntoView {
     let action = ServerAction::<SignIn>::new();
-    let error = Signal::derive(move || action.value().get().and_then(Result::err));
-    let kept = error.get_untracked().map(|error: UiError| error.kept("name"));
-    let next = use_query_map().with_untracked(|query| query.get("next").unwrap_or_default());
+    let error = action.value().get_untracked().and_then(Result::err);
+    #[cfg(feature = "ssr")]
+    if let Some(error) = &error {
+        crate::caller::set_status(error.problem.status);
+    }
+    let kept = error.as_ref().map(|error: &UiError| error.kept("name"));
+    let kept = kept.unwrap_or_default();
+    let query = use_query_map().get_untracked();
+    let next = query.get("next").unwrap_or_default();
+    let ended = error.is_none() && query.get("ended").is_some();
+    let form = view! {
+        <form method="post" action=SignIn::url() class="card form">
+            <input type="hidden" name="next" value=next />
+            <TextField
+                name="name"
+                label="Name"
+                value=kept.clone()
+                autocomplete="username"
+                autofocus=kept.is_empty()
+                required=true
+            />
+            <TextField
+                name="password"
+                label="Password"
+                kind="password"
+                autocomplete="current-password"
+                autofocus={!kept.is_empty()}
+                required=true
+            />
+            <button type="submit" class="primary">"Sign in"</button>
+        </form>
+    };
+    let form = form.into_any();
     view! {
         <Title text="Sign in" />
         <main id="content" class="gate">
             <h1>"Sign in to Causeway"</h1>
-            {move || error.get().map(|error| view! { <ProblemNotice problem=error.problem /> })}
-            <ActionForm action attr:class="card form">
-                <input type="hidden" name="next" value=next />
-                <TextField
-                    name="name"
-                    label="Name"
-                    value=kept.unwrap_or_default()
-                    autocomplete="username"
-                    required=true
-                />
-                <TextField
-                    name="password"
-                    label="Password"
-                    kind="password"
-                    autocomplete="current-password"
-                    required=true
-                />
-                <button type="submit" class="primary">"Sign in"</button>
-            </ActionForm>
+            {ended.then(|| view! {
+                <p class="muted" role="status">
+                    "Your session has ended, here or by a change of the password. Sign in and go on where you were."
+                </p>
+            })}
+            {error.map(|error| view! { <ProblemNotice problem=error.problem /> })}
+            {form}
         </main>
     }
+    .into_any()
 }

@@ -76,7 +76,11 @@ pub async fn faults(
         if let Some(message) = missing(context, form, step).await? {
             faults.push(fault(word_of(step), message));
         } else if both && let Some(message) = same_cluster(context, form).await? {
-            let at = if step == Step::Source { "source" } else { "destination" };
+            let at = if step == Step::Source {
+                "source"
+            } else {
+                "destination"
+            };
             faults.push(fault(at, message));
         }
     }

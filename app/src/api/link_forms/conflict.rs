@@ -9,10 +9,7 @@ use crate::{
     Context,
     access::{Action, Resource, authorize},
     live::merge,
-    pages::link_form::{
-        step::Step,
-        view::Difference,
-    },
+    pages::link_form::{step::Step, view::Difference},
     problems::from_store,
 };
 
@@ -36,7 +33,9 @@ pub async fn differences(context: &Context, form: &LinkForm) -> Result<Vec<Diffe
     let Value::Object(fields) = &theirs else {
         return Ok(Vec::new());
     };
-    let changed = fields.keys().filter(|field| before[*field] != theirs[*field]);
+    let changed = fields
+        .keys()
+        .filter(|field| before[*field] != theirs[*field]);
     let told = changed.map(|field| Difference {
         field: field.clone(),
         before: words(&before[field]),
@@ -67,8 +66,7 @@ fn lay_on_top(open: &mut OpenForm, link: &Link, before: &LinkDraft) -> Result<()
     if let Some(mine) = merge::diff(&json(before), &json(&open.form.draft)) {
         merge::apply(&mut draft, mine);
     }
-    open.form.draft =
-        serde_json::from_value(draft).map_err(|error| super::unreadable(&error))?;
+    open.form.draft = serde_json::from_value(draft).map_err(|error| super::unreadable(&error))?;
     open.form.base = Some(link.spec.clone());
     open.form.base_revision = link.revision;
     Ok(())

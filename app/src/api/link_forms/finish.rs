@@ -47,7 +47,10 @@ pub async fn finish(
         "rebase" => return rebase(context, person, id).await,
         other => {
             let step = other.strip_prefix("step-").and_then(Step::of);
-            return Ok(open(context, person, id).await?.place.path(step.unwrap_or(Step::Plan)));
+            return Ok(open(context, person, id)
+                .await?
+                .place
+                .path(step.unwrap_or(Step::Plan)));
         }
     };
     let plan = here().path(Step::Plan);

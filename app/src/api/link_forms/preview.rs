@@ -49,7 +49,11 @@ pub async fn preview(
     let Some(spec) = sound else {
         return Ok(view);
     };
-    let age = if query.fresh { Duration::ZERO } else { LIST_AGE };
+    let age = if query.fresh {
+        Duration::ZERO
+    } else {
+        LIST_AGE
+    };
     let (source, destination) = lists(context, &form.draft, age, &mut view.problems).await?;
     let Some(source) = source else {
         return Ok(view);
@@ -162,8 +166,8 @@ impl Scene {
             known_id(&source, spec.source.as_str()),
             known_id(&destination, spec.destination.as_str()),
         );
-        let mut link = LinkEdge::compile(&spec, &ids.0, &ids.1)
-            .map_err(crate::problems::invalid)?;
+        let mut link =
+            LinkEdge::compile(&spec, &ids.0, &ids.1).map_err(crate::problems::invalid)?;
         let own = destination.mirrors.iter().filter(|m| m.link == spec.name);
         link.fixed = own
             .map(|mirror| (mirror.topic.clone(), mirror.mirror.clone()))
@@ -190,11 +194,15 @@ impl Scene {
     }
 
     fn preview(&self, records: &BTreeMap<String, i64>) -> Preview {
-        let source: Vec<TopicFact> = self.source.topics.iter().map(|topic| TopicFact {
-            name: topic.name.clone(),
-            internal: topic.internal,
-        })
-        .collect();
+        let source: Vec<TopicFact> = self
+            .source
+            .topics
+            .iter()
+            .map(|topic| TopicFact {
+                name: topic.name.clone(),
+                internal: topic.internal,
+            })
+            .collect();
         let destination = self.destination.topics.iter().map(|topic| DestinationFact {
             name: topic.name.clone(),
             has_records: records.get(&topic.name).map(|records| *records > 0),
@@ -238,15 +246,18 @@ impl Scene {
         let numbers = RowNumbers::of(draft, &view.faults);
         let page = rows.iter().skip(view.at as usize).take(ROWS);
         view.rows = page.map(|row| self.row(row, &records, &numbers)).collect();
-        let here: Vec<&String> = view.rows.iter().filter_map(|row| row.mirror.as_ref()).collect();
+        let here: Vec<&String> = view
+            .rows
+            .iter()
+            .filter_map(|row| row.mirror.as_ref())
+            .collect();
         let ticked = draft.append_to.iter().filter(|name| !here.contains(name));
         view.append_elsewhere = ticked.cloned().collect();
     }
 
     async fn records(&self, context: &Context, seen: &Preview) -> BTreeMap<String, i64> {
-        let meets = |row: &&TopicPreview| {
-            matches!(row.verdict, Verdict::NeedsAppend | Verdict::Append)
-        };
+        let meets =
+            |row: &&TopicPreview| matches!(row.verdict, Verdict::NeedsAppend | Verdict::Append);
         let mirrors = seen.topics.iter().filter(meets);
         let mirrors: Vec<String> = mirrors.filter_map(|row| row.mirror_topic.clone()).collect();
         if mirrors.is_empty() {
@@ -281,7 +292,10 @@ impl Scene {
     ) -> (Mark, String) {
         let place = &self.spec.destination;
         let reason = numbers.told(&row.reason);
-        let held = row.mirror_topic.as_ref().and_then(|mirror| records.get(mirror));
+        let held = row
+            .mirror_topic
+            .as_ref()
+            .and_then(|mirror| records.get(mirror));
         let held = match held {
             Some(records) => format!("{} records", grouped(*records)),
             None => "records".to_owned(),
@@ -289,21 +303,32 @@ impl Scene {
         match &row.verdict {
             Verdict::NotSelected => (Mark::LeftOut, self.why_not(row, numbers)),
             Verdict::Keep => match &row.renamed {
-                Some(renamed) => (Mark::Keep, format!("keeps its name; the rule now says {renamed}")),
+                Some(renamed) => (
+                    Mark::Keep,
+                    format!("keeps its name; the rule now says {renamed}"),
+                ),
                 None => (Mark::Keep, format!("{reason} · this link's mirror")),
             },
-            Verdict::Create => (Mark::Create, format!("{reason} · {}", self.partitions(&row.topic))),
+            Verdict::Create => (
+                Mark::Create,
+                format!("{reason} · {}", self.partitions(&row.topic)),
+            ),
             Verdict::Adopt => (Mark::Adopt, format!("{reason} · exists at {place}, empty")),
             Verdict::Append => (Mark::Append, format!("after {held} at {place}")),
-            Verdict::NeedsAppend => {
-                (Mark::NeedsAppend, format!("exists at {place} with {held}: tick to append"))
-            }
+            Verdict::NeedsAppend => (
+                Mark::NeedsAppend,
+                format!("exists at {place} with {held}: tick to append"),
+            ),
             Verdict::Refused(refusal) => (Mark::Refused, refusal.message.clone()),
         }
     }
 
     fn why_not(&self, row: &TopicPreview, numbers: &RowNumbers) -> String {
-        let internal = self.source.topics.iter().any(|t| t.internal && t.name == row.topic);
+        let internal = self
+            .source
+            .topics
+            .iter()
+            .any(|t| t.internal && t.name == row.topic);
         numbers.told(&self.link.selector.explain(&row.topic, internal))
     }
 
@@ -332,7 +357,10 @@ struct RowNumbers {
 
 impl RowNumbers {
     fn of(draft: &LinkDraft, faults: &[FieldError]) -> Self {
-        let faulty: Vec<usize> = faults.iter().filter_map(|fault| row_of(&fault.field)).collect();
+        let faulty: Vec<usize> = faults
+            .iter()
+            .filter_map(|fault| row_of(&fault.field))
+            .collect();
         let of_action = |action: &str| {
             let rows = draft.rows.iter().enumerate();
             let counts = |(index, row): &(usize, &RowDraft)| {
@@ -400,10 +428,14 @@ fn notes(seen: &Preview) -> Vec<String> {
             [] => String::new(),
             similar => format!(" Closest: {}.", similar.join(", ")),
         };
-        format!("{} does not exist at the source yet; the link waits for it.{closest}", waiting.topic)
+        format!(
+            "{} does not exist at the source yet; the link waits for it.{closest}",
+            waiting.topic
+        )
     });
     let unused = seen.unused_pairs.iter().take(MOST_NOTES);
-    let unused = unused.map(|topic| format!("The list has a name for {topic}, which is not selected."));
+    let unused =
+        unused.map(|topic| format!("The list has a name for {topic}, which is not selected."));
     waiting.chain(unused).collect()
 }
 

@@ -53,6 +53,7 @@ pub fn Card(
             </footer>
         </li>
     }
+    .into_any()
 }
 
 /// Says whether a test of the cluster runs now.
@@ -99,6 +100,7 @@ pub fn CardActions(
         />
         <span class="hint">{hint}</span>
     }
+    .into_any()
 }
 
 /// Whether a cluster answers, as a badge.
@@ -113,6 +115,7 @@ pub fn ReachBadge(reach: Option<Reachability>) -> impl IntoView {
             view! { <Badge tone="crit" glyph=Glyph::Cross word="unreachable" /> }
         }
     }
+    .into_any()
 }
 
 /// Whether a cluster answers, as a sentence.
@@ -178,6 +181,7 @@ pub fn Facts(card: ClusterCard) -> impl IntoView {
             <dd><LastTest test=card.test /></dd>
         </dl>
     }
+    .into_any()
 }
 
 /// The links that use a cluster.

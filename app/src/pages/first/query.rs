@@ -1,10 +1,6 @@
 //! What `/links/{link}/first` shows: the link's status, looked at for one record.
 
-use model::{
-    link::Start,
-    problem::Problem,
-    status::TopicStatus,
-};
+use model::{link::Start, problem::Problem, status::TopicStatus};
 
 use super::FirstView;
 use crate::{Context, access::Actor, api};

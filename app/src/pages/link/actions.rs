@@ -63,6 +63,7 @@ pub fn Actions(#[prop(into)] head: Signal<Head>, run: ServerAction<RunLink>) -> 
             {reasons.map(|reasons| view! { <p class="small muted reasons">{reasons}</p> })}
         </div>
     }
+    .into_any()
 }
 
 fn reasons(run: Option<&str>, change: Option<&str>) -> Option<String> {
@@ -90,6 +91,7 @@ fn VerbButton(
             </button>
         </ActionForm>
     }
+    .into_any()
 }
 
 #[component]
@@ -108,6 +110,7 @@ fn Way(
         }
         .into_any(),
     }
+    .into_any()
 }
 
 /// Says what was done just now, with the way back.
@@ -136,6 +139,7 @@ pub fn Done(name: String, run: ServerAction<RunLink>) -> impl IntoView {
         <ActionNotice error />
         {notice}
     }
+    .into_any()
 }
 
 /// Returns what was done and the verb that takes it back.

@@ -27,6 +27,7 @@ pub fn Aside(view: ReadSignal<OverviewView>) -> impl IntoView {
             <LastEvents events more=format!("/links/{name}/events") />
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -55,6 +56,7 @@ fn FailOver(view: ReadSignal<OverviewView>) -> impl IntoView {
             <div class="body">{body}</div>
         </section>
     }
+    .into_any()
 }
 
 fn amount(behind: &Behind) -> String {
@@ -113,6 +115,7 @@ fn Findings(view: ReadSignal<OverviewView>) -> impl IntoView {
             })}
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -157,6 +160,7 @@ fn FindingItem(
             </div>
         </li>
     }
+    .into_any()
 }
 
 /// One choice: its button, and what it does to the data.
@@ -186,4 +190,5 @@ fn WayForm(
             <p class="small muted" id=explained>{way.explanation}</p>
         </ActionForm>
     }
+    .into_any()
 }

@@ -43,6 +43,7 @@ pub fn LinkConfigPage() -> impl IntoView {
             })}
         </Transition>
     }
+    .into_any()
 }
 
 #[component]
@@ -76,7 +77,8 @@ fn Settings(view: ConfigView) -> impl IntoView {
                 <h2 id="json-title">"As JSON"</h2>
                 <span class="aside">"One press selects all; the API takes it as it is."</span>
             </header>
-            <pre class="body json" tabindex="0" aria-label="Settings as JSON">{view.json}</pre>
+            <pre class="body json" tabindex="0" role="region" aria-label="Settings as JSON">{view.json}</pre>
         </section>
     }
+    .into_any()
 }

@@ -38,6 +38,7 @@ pub fn DeleteLinkPage() -> impl IntoView {
             })}
         </Transition>
     }
+    .into_any()
 }
 
 #[component]
@@ -76,6 +77,7 @@ fn Question(view: DeleteView) -> impl IntoView {
         </section>
         <p><a href=back>"Back to the link"</a></p>
     }
+    .into_any()
 }
 
 #[component]
@@ -107,4 +109,5 @@ fn Form(name: String, revision: i64) -> impl IntoView {
             </div>
         </ActionForm>
     }
+    .into_any()
 }

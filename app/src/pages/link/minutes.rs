@@ -90,6 +90,7 @@ pub fn Minutes(view: ReadSignal<OverviewView>) -> impl IntoView {
             </Show>
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -124,6 +125,7 @@ fn Picture(series: Memo<Series>) -> impl IntoView {
             <path class="line" d=move || median.get() />
         </svg>
     }
+    .into_any()
 }
 
 /// Draws the horizontal lines with their values.
@@ -170,7 +172,7 @@ fn NumbersTable(series: Memo<Series>) -> impl IntoView {
     view! {
         <details class="as-table">
             <summary>"Show as table"</summary>
-            <div class="table-wrap">
+            <div class="table-wrap" tabindex="0" role="region" aria-label="Numbers by minute">
                 <table>
                     <caption class="unseen">"Records per second and latency by minute, newest first"</caption>
                     <thead>
@@ -186,6 +188,7 @@ fn NumbersTable(series: Memo<Series>) -> impl IntoView {
             </div>
         </details>
     }
+    .into_any()
 }
 
 fn table(series: &Series) -> Vec<(String, Vec<String>)> {

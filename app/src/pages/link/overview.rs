@@ -32,6 +32,7 @@ pub fn LinkOverviewPage() -> impl IntoView {
             })}
         </Transition>
     }
+    .into_any()
 }
 
 #[component]
@@ -72,4 +73,5 @@ fn Overview(view: OverviewView) -> impl IntoView {
         </div>
         <TopicsCard view=topics listing=Listing::default() place=Place::Overview name />
     }
+    .into_any()
 }

@@ -59,7 +59,7 @@ pub fn Partitions(view: Memo<TopicsView>) -> impl IntoView {
     view! {
         <tr class="partitions">
             <td colspan="6" class="wide">
-                <div class="table-wrap">
+                <div class="table-wrap" tabindex="0" role="region" aria-label="Partitions">
                     <table class="cards">
                         <caption class="unseen">"Partitions"</caption>
                         <thead>
@@ -86,6 +86,7 @@ pub fn Partitions(view: Memo<TopicsView>) -> impl IntoView {
             </td>
         </tr>
     }
+    .into_any()
 }
 
 #[component]
@@ -117,6 +118,7 @@ fn Row(number: i32, view: Memo<TopicsView>) -> impl IntoView {
             </td>
         </tr>
     }
+    .into_any()
 }
 
 fn offset(offset: Option<i64>) -> String {

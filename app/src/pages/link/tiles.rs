@@ -49,6 +49,7 @@ pub fn Tiles(view: ReadSignal<OverviewView>) -> impl IntoView {
             />
         </section>
     }
+    .into_any()
 }
 
 fn lag_note(now: &Now) -> String {
@@ -84,4 +85,5 @@ fn Tile(
             <Spark values label />
         </div>
     }
+    .into_any()
 }

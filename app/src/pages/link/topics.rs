@@ -91,6 +91,7 @@ pub fn LinkTopicsPage() -> impl IntoView {
             })}
         </Transition>
     }
+    .into_any()
 }
 
 #[component]
@@ -104,6 +105,7 @@ fn TopicsTab(view: TopicsTabView, listing: Listing) -> impl IntoView {
         <LinkHead head tab="topics" />
         <TopicsCard view=topics listing place=Place::Tab name />
     }
+    .into_any()
 }
 
 /// The table of topics with what chooses and sorts its rows.
@@ -148,6 +150,7 @@ pub fn TopicsCard(
             {foot}
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -198,6 +201,7 @@ fn Table(view: Memo<TopicsView>, listing: Listing, base: String) -> impl IntoVie
         </div>
         <WaitingUpdates order />
     }
+    .into_any()
 }
 
 #[component]
@@ -237,6 +241,7 @@ fn Row(topic: String, view: Memo<TopicsView>, listing: Listing, base: String) ->
         </tr>
         {partitions}
     }
+    .into_any()
 }
 
 fn lag(row: &TopicRow) -> String {
@@ -270,6 +275,7 @@ fn Filter(listing: Listing, base: String) -> impl IntoView {
             {clear}
         </form>
     }
+    .into_any()
 }
 
 /// Says which rows are shown, with the ways to the pages before and after.
@@ -304,6 +310,7 @@ fn Pages(view: Memo<TopicsView>, listing: Listing, base: String) -> impl IntoVie
             </span>
         </footer>
     }
+    .into_any()
 }
 
 #[component]
@@ -324,6 +331,7 @@ fn AllTopics(view: Memo<TopicsView>, base: String) -> impl IntoView {
             </footer>
         </Show>
     }
+    .into_any()
 }
 
 #[component]

@@ -64,6 +64,7 @@ pub fn EndStep(view: FormView, clusters: Vec<ClusterChoice>) -> impl IntoView {
             </footer>
         </form>
     }
+    .into_any()
 }
 
 #[component]
@@ -92,4 +93,5 @@ fn ClusterCard(cluster: ClusterChoice, chosen: bool) -> impl IntoView {
             </span>
         </label>
     }
+    .into_any()
 }

@@ -41,6 +41,7 @@ pub fn OptionsStep(view: FormView) -> impl IntoView {
             </div>
         </form>
     }
+    .into_any()
 }
 
 fn fault(view: &FormView, input: &str) -> Signal<Option<String>> {
@@ -58,6 +59,7 @@ fn Group(title: &'static str, children: Children) -> impl IntoView {
             <div class="body form-body">{children()}</div>
         </fieldset>
     }
+    .into_any()
 }
 
 #[component]
@@ -82,6 +84,7 @@ fn Naming(view: FormView) -> impl IntoView {
                 hint="What it is for, in a few words; may stay empty." error=fault(&view, "title") />
         </Group>
     }
+    .into_any()
 }
 
 #[component]
@@ -94,7 +97,10 @@ fn Starting(view: FormView) -> impl IntoView {
     ];
     let isolations = [
         ("read_committed", "Committed records only"),
-        ("read_uncommitted", "All records, those of aborted transactions too"),
+        (
+            "read_uncommitted",
+            "All records, those of aborted transactions too",
+        ),
     ];
     view! {
         <Group title="Where it starts">
@@ -110,6 +116,7 @@ fn Starting(view: FormView) -> impl IntoView {
                 choices=Choice::list(&isolations) error=fault(&view, "isolation") />
         </Group>
     }
+    .into_any()
 }
 
 #[component]
@@ -153,6 +160,7 @@ fn Mirrors(view: FormView) -> impl IntoView {
             </div>
         </Group>
     }
+    .into_any()
 }
 
 #[component]
@@ -180,6 +188,7 @@ fn Findings(view: FormView) -> impl IntoView {
             </div>
         </Group>
     }
+    .into_any()
 }
 
 #[component]
@@ -195,4 +204,5 @@ fn Work(view: FormView) -> impl IntoView {
             </div>
         </Group>
     }
+    .into_any()
 }

@@ -30,7 +30,10 @@ pub fn PlanStep(view: FormView, plan: PlanView) -> impl IntoView {
         )
     });
     let conflict = !plan.conflict.is_empty();
-    let problem = plan.problem.clone().map(|problem| view! { <ProblemNotice problem /> });
+    let problem = plan
+        .problem
+        .clone()
+        .map(|problem| view! { <ProblemNotice problem /> });
     let body = plan.plan.clone().map(|plan| view! { <PlanCard plan /> });
     view! {
         <ActionNotice error />
@@ -50,6 +53,7 @@ pub fn PlanStep(view: FormView, plan: PlanView) -> impl IntoView {
         </form>
         <AsText plan />
     }
+    .into_any()
 }
 
 fn notice(title: &'static str, step: &'static str) -> impl IntoView {
@@ -67,7 +71,10 @@ fn notice(title: &'static str, step: &'static str) -> impl IntoView {
 #[component]
 fn Buttons(view: FormView, plan: PlanView) -> impl IntoView {
     let edit = !view.place.link.is_empty();
-    let startable = plan.plan.as_ref().is_some_and(|plan| plan.refusals.is_empty());
+    let startable = plan
+        .plan
+        .as_ref()
+        .is_some_and(|plan| plan.refusals.is_empty());
     let go = if edit { "apply" } else { "start" };
     let word = match (edit, plan.runs) {
         (false, _) => "Start link",
@@ -96,12 +103,19 @@ fn Buttons(view: FormView, plan: PlanView) -> impl IntoView {
             </footer>
         </div>
     }
+    .into_any()
 }
 
 #[component]
 fn PlanCard(plan: Plan) -> impl IntoView {
-    let refusals = plan.refusals.iter().map(|text| view! { <li class="crit">"! " <bdi>{text.clone()}</bdi></li> });
-    let warnings = plan.warnings.iter().map(|text| view! { <li class="warn"><bdi>{text.clone()}</bdi></li> });
+    let refusals = plan
+        .refusals
+        .iter()
+        .map(|text| view! { <li class="crit">"! " <bdi>{text.clone()}</bdi></li> });
+    let warnings = plan
+        .warnings
+        .iter()
+        .map(|text| view! { <li class="warn"><bdi>{text.clone()}</bdi></li> });
     let (refusals, warnings) = (refusals.collect_view(), warnings.collect_view());
     let more = plan.topics.len().saturating_sub(MOST_TOPICS);
     let headline = headline(&plan);
@@ -135,6 +149,7 @@ fn PlanCard(plan: Plan) -> impl IntoView {
             {(more > 0).then(|| view! { <p class="more muted">{format!("and {more} more topics")}</p> })}
         </section>
     }
+    .into_any()
 }
 
 fn headline(plan: &Plan) -> String {
@@ -143,11 +158,15 @@ fn headline(plan: &Plan) -> String {
     let change = count(|action| matches!(action, TopicAction::Grow { .. } | TopicAction::Adopt));
     let keep = count(|action| matches!(action, TopicAction::Keep));
     let refuse = count(|action| matches!(action, TopicAction::Refuse { .. }));
-    let backlog: i64 = plan.topics.iter().filter_map(|topic| topic.backlog_records).sum();
-    let unknown = plan
+    let backlog: i64 = plan
         .topics
         .iter()
-        .any(|topic| topic.backlog_records.is_none() && !matches!(topic.action, TopicAction::Refuse { .. } | TopicAction::Keep));
+        .filter_map(|topic| topic.backlog_records)
+        .sum();
+    let unknown = plan.topics.iter().any(|topic| {
+        topic.backlog_records.is_none()
+            && !matches!(topic.action, TopicAction::Refuse { .. } | TopicAction::Keep)
+    });
     let least = if unknown { "at least " } else { "" };
     format!(
         "{make} to make, {change} to change, {keep} to keep, {refuse} refused; {least}{} records to copy",
@@ -163,11 +182,26 @@ fn PlanRow(topic: TopicPlan) -> impl IntoView {
             configs,
             ..
         } => {
-            let set: Vec<String> = configs.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            ("+", "make", "ok", format!("replication factor {replication_factor} {}", set.join(" ")))
+            let set: Vec<String> = configs
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            (
+                "+",
+                "make",
+                "ok",
+                format!("replication factor {replication_factor} {}", set.join(" ")),
+            )
         }
-        TopicAction::Grow { from, to } => ("~", "grow", "busy", format!("partitions {from} → {to}")),
-        TopicAction::Adopt => ("~", "use", "busy", "the topic there becomes the mirror".to_owned()),
+        TopicAction::Grow { from, to } => {
+            ("~", "grow", "busy", format!("partitions {from} → {to}"))
+        }
+        TopicAction::Adopt => (
+            "~",
+            "use",
+            "busy",
+            "the topic there becomes the mirror".to_owned(),
+        ),
         TopicAction::Keep => ("=", "keep", "idle", String::new()),
         TopicAction::Refuse { message, .. } => ("!", "refused", "crit", message.clone()),
     };
@@ -175,7 +209,10 @@ fn PlanRow(topic: TopicPlan) -> impl IntoView {
         Some(records) => grouped(records),
         None => "–".to_owned(),
     };
-    let warnings = topic.warnings.into_iter().map(|text| view! { <li><bdi>{text}</bdi></li> });
+    let warnings = topic
+        .warnings
+        .into_iter()
+        .map(|text| view! { <li><bdi>{text}</bdi></li> });
     view! {
         <tr>
             <td><span class=format!("sign {tone}")><code>{sign}</code> " " {word}</span></td>
@@ -189,6 +226,7 @@ fn PlanRow(topic: TopicPlan) -> impl IntoView {
             </td>
         </tr>
     }
+    .into_any()
 }
 
 /// Somebody else saved the link while this form was open.
@@ -231,6 +269,7 @@ fn Conflict(differences: Vec<Difference>) -> impl IntoView {
             </footer>
         </section>
     }
+    .into_any()
 }
 
 /// The same without the console.

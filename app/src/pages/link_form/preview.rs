@@ -26,10 +26,7 @@ pub fn follow(_show: WriteSignal<PreviewView>) -> impl Fn(leptos::ev::Event) {
 
 /// The panel with its counts, filter, rows and pages.
 #[component]
-pub fn PreviewPanel(
-    place: Place,
-    shown: ReadSignal<PreviewView>,
-) -> impl IntoView {
+pub fn PreviewPanel(place: Place, shown: ReadSignal<PreviewView>) -> impl IntoView {
     let counts = Memo::new(move |_| shown.with(|shown| shown.counts));
     let age = Memo::new(move |_| shown.with(|shown| shown.age_s));
     let filter = shown.with_untracked(|shown| shown.filter.clone());
@@ -76,6 +73,7 @@ pub fn PreviewPanel(
             </footer>
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -89,7 +87,11 @@ fn Back(place: Place) -> impl IntoView {
 
 fn summary(view: &PreviewView) -> String {
     let counts = view.counts;
-    if view.faults.iter().any(|fault| !fault.field.starts_with("rows")) {
+    if view
+        .faults
+        .iter()
+        .any(|fault| !fault.field.starts_with("rows"))
+    {
         return "The preview follows once the names are in order.".to_owned();
     }
     let told = match (counts.refused, counts.to_decide) {
@@ -97,7 +99,9 @@ fn summary(view: &PreviewView) -> String {
         (0, 0) => "All that match can start.".to_owned(),
         (refused, 0) => format!("{refused} refused; the others can start."),
         (0, decide) => format!("{decide} to decide; the others can start."),
-        (refused, decide) => format!("{refused} refused, {decide} to decide; the others can start."),
+        (refused, decide) => {
+            format!("{refused} refused, {decide} to decide; the others can start.")
+        }
     };
     let faulty = view.faults.len();
     match faulty {
@@ -139,6 +143,7 @@ fn PreviewTable(shown: ReadSignal<PreviewView>) -> impl IntoView {
             </table>
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -172,20 +177,27 @@ fn TopicRow(row: PreviewRow) -> impl IntoView {
             <td class="small because"><bdi>{row.because}</bdi> {tick}</td>
         </tr>
     }
+    .into_any()
 }
 
 #[component]
 fn Notes(shown: ReadSignal<PreviewView>) -> impl IntoView {
     move || {
-        let notes = shown.with(|shown| shown.notes.clone());
-        let notes = notes.into_iter().map(|note| view! { <li><bdi>{note}</bdi></li> });
-        view! { <ul class="preview-notes muted small">{notes.collect_view()}</ul> }
+        {
+            let notes = shown.with(|shown| shown.notes.clone());
+            let notes = notes
+                .into_iter()
+                .map(|note| view! { <li><bdi>{note}</bdi></li> });
+            view! { <ul class="preview-notes muted small">{notes.collect_view()}</ul> }
+        }
+        .into_any()
     }
 }
 
 #[component]
 fn Pages(shown: ReadSignal<PreviewView>) -> impl IntoView {
     move || {
+        {
         let (at, found) = shown.with(|shown| (shown.at, shown.found));
         (found > ROWS).then(|| {
             let last = found.min(at + ROWS);
@@ -198,5 +210,7 @@ fn Pages(shown: ReadSignal<PreviewView>) -> impl IntoView {
                 <button type="submit" name="go" value=to(at + ROWS) disabled={last >= found}>"Next"</button>
             }
         })
+    }
+    .into_any()
     }
 }

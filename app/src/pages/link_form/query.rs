@@ -71,7 +71,11 @@ fn not_a_step(open: &OpenForm) -> Problem {
 /// The first step that is not complete; what lies before it can be gone back to.
 async fn reached(context: &Context, open: &OpenForm) -> Result<Step, Problem> {
     for step in open.place.steps() {
-        if *step == Step::Plan || !link_forms::faults(context, &open.form, *step).await?.is_empty() {
+        if *step == Step::Plan
+            || !link_forms::faults(context, &open.form, *step)
+                .await?
+                .is_empty()
+        {
             return Ok(*step);
         }
     }
@@ -104,7 +108,9 @@ async fn choices(
     form: &LinkForm,
     step: Step,
 ) -> Result<Vec<ClusterChoice>, Problem> {
-    let all = clusters::list(context, &person.actor, &PageQuery::first(1_000)).await?.items;
+    let all = clusters::list(context, &person.actor, &PageQuery::first(1_000))
+        .await?
+        .items;
     let other = match step {
         Step::Destination => form.draft.source.as_str(),
         _ => "",
@@ -196,6 +202,9 @@ fn curl(open: &OpenForm, json: &str) -> String {
 pub fn end_of(step: &str) -> Result<Step, Problem> {
     match Step::of(step) {
         Some(step @ (Step::Source | Step::Destination)) => Ok(step),
-        _ => Err(invalid_field("step", "Choose the source or the destination.")),
+        _ => Err(invalid_field(
+            "step",
+            "Choose the source or the destination.",
+        )),
     }
 }

@@ -98,7 +98,11 @@ impl Place {
 
     /// Returns the step before `step`, `None` for the first.
     pub fn before(&self, step: Step) -> Option<Step> {
-        self.steps().iter().rev().find(|other| **other < step).copied()
+        self.steps()
+            .iter()
+            .rev()
+            .find(|other| **other < step)
+            .copied()
     }
 
     /// Returns the step after `step`, the plan at last.

@@ -44,6 +44,7 @@ pub fn TopicsStep(view: FormView, preview: PreviewView) -> impl IntoView {
             <PreviewPanel place=view.place shown />
         </form>
     }
+    .into_any()
 }
 
 #[component]
@@ -78,6 +79,7 @@ fn Rows(view: FormView, shown: ReadSignal<PreviewView>) -> impl IntoView {
             </div>
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -89,7 +91,10 @@ fn RowInputs(index: usize, row: RowDraft, shown: ReadSignal<PreviewView>) -> imp
     let fault = Memo::new(move |_| {
         shown.with(|shown| {
             let own = format!("rows[{index}].");
-            let found = shown.faults.iter().find(|fault| fault.field.starts_with(&own));
+            let found = shown
+                .faults
+                .iter()
+                .find(|fault| fault.field.starts_with(&own));
             found.map(|fault| fault.message.clone())
         })
     });
@@ -131,6 +136,7 @@ fn RowInputs(index: usize, row: RowDraft, shown: ReadSignal<PreviewView>) -> imp
             <p class="field-error" id=fault_id>{move || fault.get().map(|text| view! { <bdi>{text}</bdi> })}</p>
         </li>
     }
+    .into_any()
 }
 
 /// Which of the inputs below is used says the list; the others keep what was typed.
@@ -146,7 +152,10 @@ fn Names(view: FormView, shown: ReadSignal<PreviewView>) -> impl IntoView {
         ("list", "From a list of pairs"),
     ];
     if draft.rename_kind == "kept" {
-        ways.insert(0, ("kept", "As they are stored (this form cannot show them)"));
+        ways.insert(
+            0,
+            ("kept", "As they are stored (this form cannot show them)"),
+        );
     }
     let fault = move |input: &'static str| {
         Signal::derive(move || {
@@ -197,4 +206,5 @@ fn Names(view: FormView, shown: ReadSignal<PreviewView>) -> impl IntoView {
             </div>
         </section>
     }
+    .into_any()
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use leptos::{form::FromFormData, leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local};
+use leptos::{
+    form::FromFormData, leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local,
+};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, FormData, HtmlFormElement};
 
@@ -30,12 +32,7 @@ pub fn follow(show: WriteSignal<PreviewView>) -> impl Fn(leptos::ev::Event) {
         let ask = move || {
             let Some(input) = input_of(&form) else { return };
             spawn_local(async move {
-                let answer = preview_link_topics(
-                    input.id,
-                    input.draft,
-                    input.filter,
-                )
-                .await;
+                let answer = preview_link_topics(input.id, input.draft, input.filter).await;
                 // What was asked before the last key is out of date.
                 if let (Ok(view), Some(newest)) = (answer, turn.try_get_value())
                     && newest == mine

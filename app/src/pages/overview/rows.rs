@@ -58,6 +58,7 @@ pub fn LinksTable(view: ReadSignal<OverviewView>) -> impl IntoView {
             </Show>
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -68,12 +69,17 @@ fn Row(name: String, view: ReadSignal<OverviewView>) -> impl IntoView {
         Memo::new(move |_| row.with(|row| row.as_ref().map(of).unwrap_or_default()))
     };
     let state = Memo::new(move |_| {
-        row.with(|row| row.as_ref().map_or(model::status::State::Unknown, |row| row.state))
+        row.with(|row| {
+            row.as_ref()
+                .map_or(model::status::State::Unknown, |row| row.state)
+        })
     });
     let lag_time = get(|row| format::lag(row.lag_time_ms, row.lag_records));
     let lag_records = get(|row| format::records_or_unknown(row.lag_records));
     let from_to = get(|row| format!("{} → {}", row.source, row.destination));
-    let rate = Signal::derive(move || row.with(|row| row.as_ref().map(|r| r.rate.clone()).unwrap_or_default()));
+    let rate = Signal::derive(move || {
+        row.with(|row| row.as_ref().map(|r| r.rate.clone()).unwrap_or_default())
+    });
     view! {
         <tr>
             <td class="wide">
@@ -97,6 +103,7 @@ fn Row(name: String, view: ReadSignal<OverviewView>) -> impl IntoView {
             </td>
         </tr>
     }
+    .into_any()
 }
 
 #[component]
@@ -122,4 +129,5 @@ fn NoLinks(view: ReadSignal<OverviewView>) -> impl IntoView {
             </Show>
         </div>
     }
+    .into_any()
 }
