@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod body;
+mod calls;
 mod clusters;
 mod document;
 mod envelope;
@@ -22,7 +23,13 @@ use std::{
     time::Duration,
 };
 
-use app::{Context, api::accounts::Attempts, caller::Cookies, engine::Engine, ladders::Ladders};
+use app::{
+    Context,
+    api::accounts::{Attempts, NewTokens},
+    caller::Cookies,
+    engine::Engine,
+    ladders::Ladders,
+};
 use axum::{
     Router, middleware,
     routing::{delete, get, post},
@@ -45,6 +52,7 @@ struct Shared {
     hosted: OnceLock<Hosted>,
     settings: WebSettings,
     attempts: Arc<Attempts>,
+    new_tokens: Arc<NewTokens>,
     ladders: Arc<Ladders>,
     streams: live::Streams,
     /// Tells this process from those before it.
@@ -92,6 +100,7 @@ impl Api {
             hosted: OnceLock::new(),
             settings,
             attempts: Arc::default(),
+            new_tokens: Arc::default(),
             ladders: Arc::default(),
             streams: live::Streams::default(),
             boot: uuid::Uuid::new_v4().simple().to_string(),
@@ -109,6 +118,10 @@ impl Api {
 
     fn attempts(&self) -> Arc<Attempts> {
         self.shared.attempts.clone()
+    }
+
+    fn new_tokens(&self) -> Arc<NewTokens> {
+        self.shared.new_tokens.clone()
     }
 
     fn streams(&self) -> &live::Streams {

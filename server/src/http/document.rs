@@ -6,7 +6,7 @@ use app::{console::App, shell, shell::Assets};
 use axum::{
     Router,
     body::Body,
-    extract::{DefaultBodyLimit, Request},
+    extract::Request,
     http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -18,10 +18,7 @@ use model::problem::Problem;
 use sha2::{Digest, Sha256};
 use tower_http::{compression::CompressionLayer, services::ServeDir};
 
-use super::{Api, gate, live};
-
-/// Longest body of a form or a server function.
-const LONGEST_BODY: usize = 1024 * 1024;
+use super::{Api, calls, gate, live};
 
 /// Returns the routes of the console. `site` is the folder with the browser's files.
 pub fn routes(api: &Api, site: &Path) -> Router<Api> {
@@ -32,15 +29,12 @@ pub fn routes(api: &Api, site: &Path) -> Router<Api> {
     let assets = assets_of(site);
     let document = move || shell::document(&assets);
     let pages = Router::new()
-        .leptos_routes_with_context(
-            &options,
-            generate_route_list(App),
-            secure_page,
-            document,
+        .leptos_routes_with_context(&options, generate_route_list(App), secure_page, document)
+        .route(
+            "/fn/{*name}",
+            any(leptos_axum::handle_server_fns).layer(middleware::from_fn(calls::pass)),
         )
-        .route("/fn/{*name}", any(leptos_axum::handle_server_fns))
-        .with_state(options)
-        .layer(DefaultBodyLimit::max(LONGEST_BODY));
+        .with_state(options);
     let files = ServeDir::new(site).precompressed_br().precompressed_gzip();
     Router::new()
         .merge(pages)
@@ -51,7 +45,11 @@ pub fn routes(api: &Api, site: &Path) -> Router<Api> {
             "/pkg",
             tower::ServiceBuilder::new()
                 .layer(middleware::from_fn(keep_versions))
-                .service(ServeDir::new(site.join("pkg")).precompressed_br().precompressed_gzip()),
+                .service(
+                    ServeDir::new(site.join("pkg"))
+                        .precompressed_br()
+                        .precompressed_gzip(),
+                ),
         )
         .route_service("/favicon.svg", files)
 }
@@ -108,12 +106,28 @@ fn assets_of(site: &Path) -> Assets {
 
 /// The page that stands while the control database does not answer.
 pub fn unavailable(problem: &Problem) -> Response {
+    const AGAIN: &str = "<p class=\"muted\">This page tries again every 5 s.</p>";
+    let refresh = "<meta http-equiv=\"refresh\" content=\"5\">";
+    let mut response = bare_page(problem, refresh, AGAIN);
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    response
+}
+
+/// The page that answers a form which was not even looked at.
+pub fn refused(problem: &Problem) -> Response {
+    bare_page(problem, "", "")
+}
+
+/// A page without the frame and without script, for when neither can be made; `head` and `foot` are HTML.
+fn bare_page(problem: &Problem, head: &str, foot: &str) -> Response {
     let text = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;");
     let body = format!(
-        "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"5\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>Causeway</title>\
-         <link rel=\"stylesheet\" href=\"/pkg/main.css\"><main class=\"gate\"><h1>{}</h1><p>{}</p><p>{}</p>\
-         <p class=\"muted\">This page tries again every 5 s.</p></main></html>",
+        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">{head}\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{} · Causeway</title>\
+         <link rel=\"stylesheet\" href=\"/pkg/main.css\"></head><body><main class=\"gate\"><h1>{}</h1><p>{}</p>\
+         <p>{}</p>{foot}</main></body></html>",
+        text(problem.title.trim_end_matches('.')),
         text(&problem.title),
         text(&problem.detail),
         text(problem.next_step.as_deref().unwrap_or_default()),
@@ -123,7 +137,6 @@ pub fn unavailable(problem: &Problem) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CONTENT_SECURITY_POLICY, policy),
-        (header::RETRY_AFTER, "5"),
     ];
     (status, headers, Body::from(body)).into_response()
 }

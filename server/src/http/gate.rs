@@ -18,7 +18,7 @@ use axum::{
 };
 use model::problem::Problem;
 
-use super::{Api, answer::Refusal, document};
+use super::{Api, answer::Refusal, calls, document};
 
 /// Lets a request of a browser in, with its [`Caller`] among its extensions.
 pub async fn enter(State(api): State<Api>, request: Request, next: Next) -> Response {
@@ -59,6 +59,7 @@ async fn caller_of(api: &Api, request: &Parts) -> Result<Caller, Problem> {
         agent: text(headers, header::USER_AGENT).to_owned(),
         cookies,
         attempts: api.attempts(),
+        new_tokens: api.new_tokens(),
     })
 }
 
@@ -79,12 +80,23 @@ async fn way_elsewhere(caller: &Caller, request: &Parts) -> Option<Response> {
         }
     }
     // Once there is a user, the set-up is an address like any other that leads nowhere.
-    if wants_set_up || path == "/sign-in" || caller.person.is_some() {
+    if wants_set_up {
         return None;
     }
+    match (path == "/sign-in", &caller.person) {
+        (true, Some(_)) => Some(Redirect::to("/").into_response()),
+        (true, None) | (false, Some(_)) => None,
+        (false, None) => Some(to_sign_in(caller, request)),
+    }
+}
+
+/// Leads to the sign-in and from there to what was asked for.
+fn to_sign_in(caller: &Caller, request: &Parts) -> Response {
     let wanted = request.uri.path_and_query().map_or("/", |p| p.as_str());
-    let next: String = url_encoded(wanted);
-    Some(Redirect::to(&format!("/sign-in?next={next}")).into_response())
+    let next = url_encoded(&calls::without_failure(wanted));
+    let had_session = cookie(&request.headers, caller.cookies.session()).is_some();
+    let ended = if had_session { "ended=1&" } else { "" };
+    Redirect::to(&format!("/sign-in?{ended}next={next}")).into_response()
 }
 
 fn url_encoded(text: &str) -> String {

@@ -12,8 +12,8 @@ use std::{
 
 use app::{
     access::Role,
-    caller::Cookies,
     api::tokens::{self, TokenInput},
+    caller::Cookies,
     engine::{BoxFuture, Engine, Listing, PlanRequest},
 };
 use axum::{
@@ -48,6 +48,8 @@ pub struct FakeEngine {
     /// What stands at each cluster, by its name; one that is not here does not answer.
     pub listings: Mutex<BTreeMap<String, Listing>>,
     pub records: Mutex<BTreeMap<String, i64>>,
+    /// What runs.
+    pub statuses: Mutex<Arc<Vec<LinkStatus>>>,
 }
 
 impl Engine for FakeEngine {
@@ -56,7 +58,7 @@ impl Engine for FakeEngine {
     }
 
     fn statuses(&self) -> Arc<Vec<LinkStatus>> {
-        Arc::default()
+        self.statuses.lock().unwrap().clone()
     }
 
     fn probe(&self, cluster: ClusterSpec) -> BoxFuture<'_, Ladder> {
@@ -77,7 +79,12 @@ impl Engine for FakeEngine {
         cluster: ClusterSpec,
         _max_age: Duration,
     ) -> BoxFuture<'_, Result<Arc<Listing>, Problem>> {
-        let known = self.listings.lock().unwrap().get(cluster.name.as_str()).cloned();
+        let known = self
+            .listings
+            .lock()
+            .unwrap()
+            .get(cluster.name.as_str())
+            .cloned();
         Box::pin(async move {
             known.map(Arc::new).ok_or_else(|| Problem {
                 code: "connect.timeout".to_owned(),
@@ -94,7 +101,12 @@ impl Engine for FakeEngine {
         topics: Vec<String>,
     ) -> BoxFuture<'_, BTreeMap<String, i64>> {
         let known = self.records.lock().unwrap().clone();
-        Box::pin(async move { known.into_iter().filter(|(topic, _)| topics.contains(topic)).collect() })
+        Box::pin(async move {
+            known
+                .into_iter()
+                .filter(|(topic, _)| topics.contains(topic))
+                .collect()
+        })
     }
 
     fn plan(&self, _request: PlanRequest) -> BoxFuture<'_, Result<Plan, Problem>> {
@@ -212,6 +224,12 @@ impl Harness {
             tokens: made,
             folder,
         }
+    }
+
+    /// Returns the file of the database.
+    #[allow(dead_code, reason = "this file serves several tests")]
+    pub fn database(&self) -> PathBuf {
+        self.folder.join("causeway.db")
     }
 
     pub fn token(&self, role: Role) -> &str {
