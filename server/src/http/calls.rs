@@ -25,8 +25,11 @@ const LONGEST_ERROR: usize = 64 * 1024;
 /// What an address carries from a form that failed.
 const OF_FAILURE: [&str; 2] = ["__path=", "__err="];
 
-/// Lets a call of a server function through.
+/// Lets pages through as they are, and calls of server functions within bounds.
 pub async fn pass(request: Request, next: Next) -> Response {
+    if !request.uri().path().starts_with("/fn/") {
+        return next.run(request).await;
+    }
     let (mut parts, body) = request.into_parts();
     forget_earlier_failure(&mut parts.headers);
     // A body that breaks off ends here too: there is nobody to answer then.

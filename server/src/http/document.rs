@@ -30,11 +30,10 @@ pub fn routes(api: &Api, site: &Path) -> Router<Api> {
     let document = move || shell::document(&assets);
     let pages = Router::new()
         .leptos_routes_with_context(&options, generate_route_list(App), secure_page, document)
-        .route(
-            "/fn/{*name}",
-            any(leptos_axum::handle_server_fns).layer(middleware::from_fn(calls::pass)),
-        )
-        .with_state(options);
+        .route("/fn/{*name}", any(leptos_axum::handle_server_fns))
+        .with_state(options)
+        // Leptos gives each server function a route of its own among those of the pages.
+        .layer(middleware::from_fn(calls::pass));
     let files = ServeDir::new(site).precompressed_br().precompressed_gzip();
     Router::new()
         .merge(pages)
@@ -114,9 +113,9 @@ pub fn unavailable(problem: &Problem) -> Response {
     response
 }
 
-/// The page that answers a form which was not even looked at.
+/// The page that answers what was not even looked at.
 pub fn refused(problem: &Problem) -> Response {
-    bare_page(problem, "", "")
+    bare_page(problem, "", "<p><a href=\"/\">Go to Causeway</a></p>")
 }
 
 /// A page without the frame and without script, for when neither can be made; `head` and `foot` are HTML.

@@ -79,14 +79,24 @@ async fn way_elsewhere(caller: &Caller, request: &Parts) -> Option<Response> {
             Err(problem) => return Some(document::unavailable(&problem)),
         }
     }
-    // Once there is a user, the set-up is an address like any other that leads nowhere.
     if wants_set_up {
-        return None;
+        return Some(document::refused(&set_up_already()));
     }
     match (path == "/sign-in", &caller.person) {
         (true, Some(_)) => Some(Redirect::to("/").into_response()),
         (true, None) | (false, Some(_)) => None,
         (false, None) => Some(to_sign_in(caller, request)),
+    }
+}
+
+/// The problem of a set-up where there is a user.
+fn set_up_already() -> Problem {
+    Problem {
+        code: "setup.done".to_owned(),
+        status: StatusCode::NOT_FOUND.as_u16(),
+        title: "There is nothing at this address.".to_owned(),
+        detail: "Somebody has set this installation up already.".to_owned(),
+        ..Problem::default()
     }
 }
 
