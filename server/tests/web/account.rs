@@ -187,7 +187,7 @@ async fn a_theme_is_kept_in_a_cookie_and_leads_back_to_the_page() {
     let (_site, browser) = Site::set_up().await;
     browser.open("/account").await;
     let page = browser.submit("theme", &[("theme", "dark")]).await;
-    assert_eq!(page.address, "/account");
+    assert_eq!(page.address.trim_end_matches('?'), "/account");
     assert!(page.text.contains("data-theme=\"dark\""), "{}", page.text);
     let page = browser.submit("theme", &[("theme", "\"><script>")]).await;
     assert!(page.text.contains("data-theme=\"system\""), "{}", page.text);
