@@ -175,6 +175,8 @@ async fn name_taken(context: &Context, form: &LinkForm) -> Result<Option<String>
         return Ok(None);
     }
     match context.store.link(name).await {
+        // The very link of this form: somebody posted its last step twice.
+        Ok(link) if spec(form).is_ok_and(|spec| spec == link.spec) => Ok(None),
         Ok(_) => Ok(Some(format!(
             "There is a link `{name}` already; take another name."
         ))),
