@@ -213,14 +213,28 @@ pub async fn open(context: &Context, person: &Person, id: &str) -> Result<OpenFo
 /// # Errors
 /// Only what the form itself cannot tell: a missing role, a database that is away.
 pub async fn submit(context: &Context, person: &Person, posted: Posted) -> Result<String, Problem> {
-    let form = match open(context, person, &posted.draft).await {
-        Ok(form) => form,
-        Err(problem) if problem.status == 404 => match gone(context, person, &posted).await? {
-            Gone::Done(path) => return Ok(path),
-            Gone::Begun(form) => form,
-        },
-        Err(problem) => return Err(problem),
+    let taken = match open(context, person, &posted.draft).await {
+        Ok(form) => take(context, person, form, posted.clone()).await,
+        Err(problem) => Err(problem),
     };
+    match taken {
+        // Over, or the same form came twice and the other one was faster somewhere on the way.
+        Err(problem) if problem.code == "draft.not_found" => {
+            match gone(context, person, &posted).await? {
+                Gone::Done(path) => Ok(path),
+                Gone::Begun(form) => take(context, person, form, posted).await,
+            }
+        }
+        taken => taken,
+    }
+}
+
+async fn take(
+    context: &Context,
+    person: &Person,
+    form: OpenForm,
+    posted: Posted,
+) -> Result<String, Problem> {
     if posted.verb == Verb::Discard {
         return discard(context, person, &form).await;
     }

@@ -105,11 +105,28 @@ pub fn AreaField(
                 aria-describedby=described
                 spellcheck="false"
             >
-                {value}
+                {text_of_area(value)}
             </textarea>
         </Field>
     }
     .into_any()
+}
+
+/// Returns the text between the tags of a text area. Leptos writes it as it is, so here `<` and `&` are made harmless;
+/// HTML drops a line end at the beginning, so one more stands before it.
+#[cfg(feature = "ssr")]
+fn text_of_area(value: String) -> String {
+    let text = value.replace('&', "&amp;").replace('<', "&lt;");
+    match text.starts_with(['\n', '\r']) {
+        true => format!("\n{text}"),
+        false => text,
+    }
+}
+
+/// Returns the text of a text area, which the browser takes as text anyhow.
+#[cfg(not(feature = "ssr"))]
+fn text_of_area(value: String) -> String {
+    value
 }
 
 /// One choice of a select field.

@@ -168,7 +168,7 @@ async fn faulty_input_is_kept_and_told_at_its_fields() {
         Vec::<String>::new(),
         "not sent yet"
     );
-    let hostile = "<script>alert(1)</script>\u{202e}";
+    let hostile = "</textarea><script>alert(1)</script>\u{202e}&lt;";
     let faulty = ClusterDraft {
         title: "x".repeat(500),
         bootstrap: hostile.to_owned(),
@@ -197,6 +197,8 @@ async fn faulty_input_is_kept_and_told_at_its_fields() {
     let page = bench.get(&path).await;
     assert_eq!(page.status, 200, "{}", page.text);
     assert!(!page.text.contains("<script>alert"), "{}", page.text);
+    let area = "&lt;/textarea>&lt;script>alert(1)&lt;/script>\u{202e}&amp;lt;</textarea>";
+    assert!(page.text.contains(area), "{}", page.text);
     assert!(page.text.contains("Password (stored)"));
     assert!(page.text.contains("fields need a correction."));
     assert!(bench.names().await.is_empty());
@@ -563,7 +565,7 @@ async fn pages_of_clusters_work_without_script() {
         (302, "/clusters/east#ladder")
     );
     assert!(bench.get("/clusters").await.text.contains("passed"));
-    let unknown = bench.get("/clusters/eats").await;
+    let unknown = bench.get("/clusters/eas").await;
     assert_eq!(unknown.status, 404);
     assert!(unknown.text.contains("Closest: east."), "{}", unknown.text);
 }
