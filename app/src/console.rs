@@ -20,7 +20,7 @@ pub fn App() -> impl IntoView {
     #[cfg(feature = "hydrate")]
     mark_hydrated();
     view! {
-        <Title formatter=|title: String| format!("{title} · Causeway") />
+        <Title formatter=titled />
         <Router>
             <Routes fallback=pages::not_found::NotFound>
                 <Route path=path!("/sign-in") view=pages::sign_in::SignInPage ssr=SsrMode::Async />
@@ -53,6 +53,13 @@ pub fn App() -> impl IntoView {
         </Router>
     }
     .into_any()
+}
+
+/// Returns what a browser's tab says.
+///
+/// `leptos_meta` writes the title into the page without escaping it, and titles name what an address asks for.
+fn titled(title: String) -> String {
+    format!("{} · Causeway", title.replace(['<', '>'], ""))
 }
 
 #[cfg(feature = "ssr")]

@@ -63,11 +63,24 @@ pub async fn with_link<T>(
     let statuses = context.engine.statuses();
     let reported = statuses
         .iter()
-        .find(|status| status.link == link.spec.name.as_str() && status.phase == link.phase);
+        .find(|status| status.link == link.spec.name.as_str());
     Ok(match reported {
-        Some(status) => read(&link, status),
+        Some(status) if status.phase == link.phase => read(&link, status),
+        Some(status) => read(&link, &changing(status, &link, context.now_ms)),
         None => read(&link, &unreported(&link, context.now_ms)),
     })
+}
+
+/// The status of a link whose phase changed since its worker reported: the last numbers stand until it does again.
+fn changing(reported: &LinkStatus, link: &Link, now_ms: i64) -> LinkStatus {
+    let unreported = unreported(link, now_ms);
+    LinkStatus {
+        measured_at_ms: reported.measured_at_ms,
+        lag_records: reported.lag_records,
+        lag_time_ms: reported.lag_time_ms,
+        topics: reported.topics.clone(),
+        ..unreported
+    }
 }
 
 /// The status of a link that no worker has reported since its phase changed.

@@ -84,6 +84,7 @@ pub fn EventsCard(list: EventList, path: String) -> impl IntoView {
     }
     let rows = list.items.into_iter().map(|event| view! { <Row event /> });
     let rows = rows.collect_view();
+    let alone = !list.further && list.next.is_none();
     let newest = list
         .further
         .then(|| view! { <a class="button" href=path.clone()>"Newest"</a> });
@@ -106,7 +107,7 @@ pub fn EventsCard(list: EventList, path: String) -> impl IntoView {
                     <tbody>{rows}</tbody>
                 </table>
             </div>
-            <footer>
+            <footer hidden=alone>
                 <span class="actions">{newest} {older}</span>
             </footer>
         </section>

@@ -48,9 +48,10 @@ pub fn Actions(#[prop(into)] head: Signal<Head>, run: ServerAction<RunLink>) -> 
         let edit = way("edit", "Edit", "button");
         let delete = || way("delete", "Delete", "button danger");
         match phase.get() {
+            // A link that never started is edited and planned in one and the same form.
             Phase::Draft => {
-                let start = way("edit", "Plan and start", "button primary");
-                (edit, start, delete()).into_any()
+                let start = way("edit", "Edit, plan and start", "button primary");
+                (start, delete()).into_any()
             }
             Phase::Running => (edit, verb("pause", "Pause"), verb("stop", "Stop")).into_any(),
             Phase::Paused => (edit, verb("resume", "Resume"), verb("stop", "Stop")).into_any(),

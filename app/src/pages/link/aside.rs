@@ -84,7 +84,11 @@ fn Findings(view: ReadSignal<OverviewView>) -> impl IntoView {
     let findings = Memo::new(move |_| view.with(|view| view.findings.clone()));
     let more = Memo::new(move |_| view.with(|view| view.more_findings));
     let decide = ServerAction::<DecideFinding>::new();
+    let never = view.with_untracked(|view| view.behind.is_none());
     let nothing = move || {
+        if never {
+            return view! { <p class="body small">"None: nothing was copied yet."</p> }.into_any();
+        }
         let destination = destination.clone();
         view! {
             <p class="body small">
@@ -92,6 +96,7 @@ fn Findings(view: ReadSignal<OverviewView>) -> impl IntoView {
                 ", or still on its way."
             </p>
         }
+        .into_any()
     };
     let item = move |finding| view! { <FindingItem finding link=link.clone() decide /> };
     let error = Signal::derive(move || decide.value().get().and_then(Result::err));

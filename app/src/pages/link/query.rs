@@ -212,12 +212,17 @@ fn trouble(problem: &Problem) -> Trouble {
     let next = problem
         .next_try_ms
         .map(|ms| format!("next try at {} UTC", format::time(ms)));
+    let next_step = match problem.code.as_str() {
+        "partition.held" => Some("Choose under Findings how it goes on.".to_owned()),
+        _ => problem.next_step.clone(),
+    };
     let parts: Vec<String> = [since, count, next].into_iter().flatten().collect();
     Trouble {
         problem: Problem {
             first_seen_ms: None,
             count: None,
             next_try_ms: None,
+            next_step,
             ..problem.clone()
         },
         tries: parts.join(" · "),

@@ -17,11 +17,11 @@ pub fn words(lag: &[Option<f64>], step_ms: i64) -> String {
     let (Some(now), Some(before)) = (now, before) else {
         return String::new();
     };
-    let change = now - before;
-    let steady = change.abs() <= NOISE.max(before * STEADY_PER_MILLE / 1_000.0);
-    if now == 0.0 && steady {
+    if now == 0.0 {
         return String::new();
     }
+    let change = now - before;
+    let steady = change.abs() <= NOISE.max(before * STEADY_PER_MILLE / 1_000.0);
     if steady {
         return "steady".to_owned();
     }
@@ -51,7 +51,7 @@ mod tests {
             (800.0, 812.0, "steady"),
             (800.0, 4_000.0, "growing"),
             (7_200_000.0, 3_600_000.0, "shrinking, ETA 1 min 00 s"),
-            (1_000.0, 0.0, "shrinking"),
+            (9_000.0, 0.0, ""),
         ];
         for (from, to, expected) in table {
             assert_eq!(words(&lag(from, to), 5_000), expected, "{from} to {to}");
