@@ -80,9 +80,11 @@ fn attention(all: &[(Link, LinkStatus)]) -> Vec<Attention> {
             .iter()
             .filter(|finding| finding.state == FindingState::Held)
             .map(|finding| Attention::of_finding(&status.link, finding));
+        // What is held has a finding, which is told already.
         let problems = status
             .problems
             .iter()
+            .filter(|problem| problem.code != "partition.held")
             .map(|problem| Attention::of_problem(&status.link, status.state, problem));
         held.chain(problems).collect::<Vec<_>>()
     };
