@@ -43,7 +43,7 @@ pub struct DemoOptions {
     /// Write the first records only, no steady traffic.
     #[arg(long)]
     pub no_traffic: bool,
-    /// Port of Causeway.
+    /// Port of Causeway; 0 takes a free one.
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
     /// Where everything is kept; emptied at the start of each demo.
@@ -77,7 +77,7 @@ pub fn run(options: &DemoOptions) -> Result<()> {
     let mut causeway = Causeway::start(&ServeOptions {
         binary,
         data_dir: data_dir.join("causeway"),
-        port: Some(options.port),
+        port: (options.port != 0).then_some(options.port),
         arguments: Vec::new(),
         environment: vec![("CAUSEWAY_ADMIN_PASSWORD".to_owned(), password.clone())],
     })?;
