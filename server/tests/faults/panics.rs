@@ -44,7 +44,7 @@ impl Scene {
         }
         let panics = self
             .console
-            .log_lines(&format!("panicking at `{point}`"))
+            .log_lines(&format!("panic: panicking at `{point}`"))
             .len();
         assert_eq!(panics, 1);
         self.source.assert_mirrored_exactly(&self.mirror);

@@ -17,7 +17,7 @@ use kafka::{
 };
 use tokio::{
     sync::{Notify, mpsc},
-    task::{JoinError, JoinHandle},
+    task::JoinHandle,
 };
 use tracing::{Instrument, info_span};
 
@@ -100,10 +100,14 @@ impl Fetcher {
         }
     }
 
-    /// Returns how the task panicked, once. After any other end it has told the loop why.
-    pub(super) fn panicked(&mut self) -> Option<JoinError> {
-        let task = self.task.take_if(|task| task.is_finished())?;
-        task.now_or_never()?.err().filter(JoinError::is_panic)
+    /// Says, once, that the task panicked. After any other end it has told the loop why.
+    pub(super) fn panicked(&mut self) -> bool {
+        let ended = self.task.as_mut().filter(|task| task.is_finished());
+        let Some(how) = ended.and_then(FutureExt::now_or_never) else {
+            return false;
+        };
+        self.task = None;
+        how.is_err_and(|error| error.is_panic())
     }
 
     pub(super) fn follow(&self, lane: Lane) {

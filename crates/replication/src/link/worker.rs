@@ -297,8 +297,8 @@ impl Worker {
         match done {
             Ok(done) => self.done(done),
             // What it was to find out is not known, and whoever waits for it would wait for ever.
-            Err(error) => {
-                error!(%error, "a task of the link panicked; the link is started anew");
+            Err(_) => {
+                error!("a task of the link panicked; the link is started anew");
                 if self.leaving_until_ms.is_none() {
                     self.leave();
                 }

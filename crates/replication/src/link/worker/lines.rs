@@ -8,7 +8,6 @@ use kafka::{
     produce::ProduceConnection,
 };
 use model::problem::Problem;
-use tracing::error;
 
 use super::Worker;
 use crate::{
@@ -49,12 +48,11 @@ impl Worker {
     /// Treats a fetch task that panicked as a lost line: its partitions get another one, from where their flows stand.
     pub(super) fn replace_panicked(&mut self) {
         let panicked = |(key, line): (&ConnectionKey, &mut Line)| match line {
-            Line::Fetch { fetcher, .. } => fetcher.panicked().map(|panic| (*key, panic)),
+            Line::Fetch { fetcher, .. } => fetcher.panicked().then_some(*key),
             _ => None,
         };
         let all: Vec<_> = self.traffic.lines.iter_mut().filter_map(panicked).collect();
-        for (key, panic) in all {
-            error!(broker = key.broker, error = %panic, "a fetch task panicked and is started anew");
+        for key in all {
             let problem = self.fetch_task_ended(key);
             self.line_lost(key, problem);
             self.traffic
@@ -84,11 +82,16 @@ impl Worker {
         Problem {
             code: "engine.fault".to_owned(),
             status: 500,
-            title: format!("Fetching from broker {} of the source `{source}` ended by a fault.", key.broker),
-            detail: "The fault is Causeway's own. Fetching begins anew by itself where it stopped.".to_owned(),
+            title: format!(
+                "Fetching from broker {} of the source `{source}` ended by a fault.",
+                key.broker
+            ),
+            detail: "The fault is Causeway's own. Fetching begins anew by itself where it stopped."
+                .to_owned(),
             state: Some("waiting".to_owned()),
             next_step: Some(
-                "If it comes again, report it with the lines of Causeway's log that say `panicked`.".to_owned(),
+                "If it comes again, report it with the lines of Causeway's log that say `panic`."
+                    .to_owned(),
             ),
             ..Problem::default()
         }
