@@ -1,10 +1,15 @@
 //! Service functions, one file per noun. Pages, API and command line call the same ones.
 
+pub mod accounts;
+pub mod cluster_forms;
 pub mod clusters;
+pub mod drafts;
 pub mod events;
 pub mod findings;
+pub mod link_forms;
 pub mod links;
 pub mod plans;
+mod secrets;
 pub mod status;
 pub mod tokens;
 
@@ -43,4 +48,25 @@ fn check_page(page: &PageQuery) -> Result<(), Problem> {
         }
         _ => Ok(()),
     }
+}
+
+/// Length of a UUID's text.
+const ID_LENGTH: usize = 36;
+
+/// Returns an id from an address or form if it could be one, before it reaches SQL.
+///
+/// # Errors
+/// The same as for an id that is not there, `<kind>.not_found`; it quotes nothing that could not be one.
+fn legal_id<'a>(id: &'a str, kind: &'static str) -> Result<&'a str, Problem> {
+    let legal = id.len() == ID_LENGTH
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    if legal {
+        return Ok(id);
+    }
+    Err(crate::problems::from_store(store::StoreError::NotFound {
+        kind,
+        name: "of that id".to_owned(),
+    }))
 }

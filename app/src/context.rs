@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use store::{By, Store};
 
-use crate::{access::Actor, engine::Engine};
+use crate::{access::Actor, engine::Engine, ladders::Ladders};
 
 /// The surroundings of one request.
 #[derive(Clone)]
 pub struct Context {
     pub store: Store,
     pub engine: Arc<dyn Engine>,
+    /// Connection tests of this process.
+    pub ladders: Arc<Ladders>,
     /// Time of the request, milliseconds since the epoch, UTC.
     pub now_ms: i64,
 }

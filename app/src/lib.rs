@@ -1,11 +1,14 @@
-//! The console's service layer: what pages, API and command line ask for, authorised in one place.
+//! The console: pages in the browser, and the service layer that pages, API and command line share.
 //!
-//! Feature `ssr` is the server side. Every entry point is a plain async function in [`api`] that takes a [`Context`],
-//! an [`access::Actor`] and an input, and returns a value or a [`model::problem::Problem`].
+//! Feature `ssr` is the server side. Every entry point there is a plain async function in `api` that takes a `Context`,
+//! an [`access::Actor`] and an input, and returns a value or a [`model::problem::Problem`]. Feature `hydrate` is the
+//! browser side: it takes over the pages that the server rendered.
 //!
 //! Invariants: each service function authorises before it reads its input; the Kafka side is reached only through the
 //! port [`engine::Engine`]; no function starts or stops work, they write intent to SQL and wake the engine.
 
+// The type of a page is its whole tree of elements, far deeper than the compiler expects of any type.
+#![recursion_limit = "1024"]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 #![cfg_attr(
     feature = "ssr",
@@ -15,16 +18,39 @@
     )
 )]
 
-#[cfg(feature = "ssr")]
 pub mod access;
 #[cfg(feature = "ssr")]
 pub mod api;
 #[cfg(feature = "ssr")]
+pub mod caller;
+pub mod chart;
+pub mod components;
+pub mod console;
+#[cfg(feature = "ssr")]
 pub mod context;
 #[cfg(feature = "ssr")]
 pub mod engine;
+pub mod error;
+pub mod fns;
+#[cfg(feature = "hydrate")]
+mod keys;
+#[cfg(feature = "ssr")]
+pub mod ladders;
+pub mod live;
+pub mod pages;
 #[cfg(feature = "ssr")]
 pub mod problems;
+#[cfg(feature = "ssr")]
+pub mod shell;
+pub mod visitor;
 
 #[cfg(feature = "ssr")]
 pub use context::Context;
+
+/// Takes over the page that the server rendered.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    leptos::mount::hydrate_body(console::App);
+}

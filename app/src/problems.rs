@@ -96,6 +96,18 @@ pub fn from_store(error: StoreError) -> Problem {
                 detail,
             )
         },
+        StoreError::AlreadySetUp => problem(
+            "setup.done",
+            409,
+            "Somebody has set this installation up already.",
+            detail,
+        ),
+        StoreError::SetupToken => problem(
+            "setup.token",
+            403,
+            "This set-up link is not a good one.",
+            "Take the link that the log of the last start shows.".to_owned(),
+        ),
         StoreError::Cursor => problem(
             "request.cursor",
             400,
@@ -182,6 +194,8 @@ mod tests {
                 409,
                 "cluster.in_use",
             ),
+            (StoreError::AlreadySetUp, 409, "setup.done"),
+            (StoreError::SetupToken, 403, "setup.token"),
             (StoreError::Cursor, 400, "request.cursor"),
             (StoreError::Unavailable(name()), 503, "store.unavailable"),
             (

@@ -108,6 +108,12 @@ pub struct Config {
     pub log: String,
     pub log_format: LogFormat,
     pub metrics_open: bool,
+    /// Folder with the files that browsers load.
+    pub site_dir: PathBuf,
+    /// Address under which browsers reach the console, where it is another than the listener's.
+    pub public_url: Option<String>,
+    /// The variable `CAUSEWAY_ADMIN_PASSWORD`: makes the first administrator, `admin`.
+    pub admin_password: Option<model::Secret>,
     /// Every setting with its value and origin, in the table's order.
     pub in_force: Vec<InForce>,
 }
@@ -153,6 +159,9 @@ impl Config {
             log: values.text("log").to_owned(),
             log_format: values.log_format()?,
             metrics_open: values.switch("metrics_open")?,
+            site_dir: values.site_dir(),
+            public_url: values.public_url()?,
+            admin_password: (sources.variable)("CAUSEWAY_ADMIN_PASSWORD").map(model::Secret::new),
             data_dir,
             in_force,
         })

@@ -1,21 +1,24 @@
 //! The console's engine over the replication supervisor and the wire client.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use app::engine::{BoxFuture, Engine, PlanRequest};
+use app::engine::{BoxFuture, Engine, Listing, PlanRequest, TellRungs};
 use model::{
-    cluster::{ClusterSpec, Ladder},
+    cluster::{ClusterSpec, Ladder, Reachability},
     plan::Plan,
     problem::Problem,
+    sample,
     status::LinkStatus,
 };
 use replication::{Ledger, Settings, Supervisor, plan};
+use store::Store;
 use tokio::sync::watch;
 
-use crate::config::Config;
+use crate::{config::Config, history::Recorder, listings::Listings, reachability::Watch};
 
 /// Replication as hosted by this process.
 #[derive(Debug)]
@@ -23,14 +26,18 @@ pub struct HostedEngine {
     /// `None` once it was stopped.
     supervisor: Mutex<Option<Supervisor>>,
     statuses: watch::Receiver<Arc<Vec<LinkStatus>>>,
+    recorder: Recorder,
+    watch: Watch,
+    listings: Listings,
     /// How long a plan waits for its clusters.
     plan_timeout: Duration,
     client_id: String,
 }
 
 impl HostedEngine {
-    /// Starts the supervisor; from now on links run as the ledger asks.
-    pub fn start(config: &Config, ledger: Arc<dyn Ledger>) -> Self {
+    /// Starts the supervisor; from now on links run as the ledger asks, and the clusters of `store` are asked whether they
+    /// answer.
+    pub fn start(config: &Config, ledger: Arc<dyn Ledger>, store: Store) -> Self {
         let settings = Settings {
             worker: config.worker.clone(),
             memory_bytes: config.memory_bytes,
@@ -43,6 +50,9 @@ impl HostedEngine {
         let statuses = supervisor.statuses();
         Self {
             supervisor: Mutex::new(Some(supervisor)),
+            recorder: Recorder::start(statuses.clone()),
+            watch: Watch::start(store, client_id(config)),
+            listings: Listings::new(config.timeouts.request),
             statuses,
             plan_timeout: config.timeouts.request,
             client_id: client_id(config),
@@ -55,6 +65,8 @@ impl HostedEngine {
         if let Some(supervisor) = supervisor {
             supervisor.stop().await;
         }
+        self.recorder.stop().await;
+        self.watch.stop().await;
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Supervisor>> {
@@ -75,8 +87,38 @@ impl Engine for HostedEngine {
         self.statuses.borrow().clone()
     }
 
+    fn history(&self, link: &str) -> Option<sample::History> {
+        self.recorder.history(link)
+    }
+
+    fn reachability(&self, cluster: &str) -> Option<Reachability> {
+        self.watch.of(cluster)
+    }
+
     fn probe(&self, cluster: ClusterSpec) -> BoxFuture<'_, Ladder> {
         Box::pin(async move { kafka::ladder::climb(&cluster, &self.client_id).await })
+    }
+
+    fn probe_telling(&self, cluster: ClusterSpec, tell: TellRungs) -> BoxFuture<'_, Ladder> {
+        Box::pin(async move {
+            kafka::ladder::climb_telling(&cluster, &self.client_id, tell.as_ref()).await
+        })
+    }
+
+    fn listing(
+        &self,
+        cluster: ClusterSpec,
+        max_age: Duration,
+    ) -> BoxFuture<'_, Result<Arc<Listing>, Problem>> {
+        Box::pin(async move { self.listings.listing(&cluster, max_age).await })
+    }
+
+    fn count_records(
+        &self,
+        cluster: ClusterSpec,
+        topics: Vec<String>,
+    ) -> BoxFuture<'_, BTreeMap<String, i64>> {
+        Box::pin(async move { self.listings.count_records(&cluster, topics).await })
     }
 
     fn plan(&self, request: PlanRequest) -> BoxFuture<'_, Result<Plan, Problem>> {

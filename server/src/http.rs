@@ -5,25 +5,37 @@
 
 pub mod answer;
 pub mod body;
+mod calls;
 mod clusters;
+mod document;
 mod envelope;
 mod extract;
+mod gate;
 mod links;
+mod live;
 mod metrics;
 mod probes;
 mod tokens;
 
 use std::{
+    path::PathBuf,
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
-use app::{Context, engine::Engine};
+use app::{
+    Context,
+    api::accounts::{Attempts, NewTokens},
+    caller::Cookies,
+    engine::Engine,
+    ladders::Ladders,
+};
 use axum::{
     Router, middleware,
     routing::{delete, get, post},
 };
 use store::Store;
+use tokio_util::sync::CancellationToken;
 
 use crate::{clock, prometheus::Ends};
 use answer::Refusal;
@@ -38,8 +50,15 @@ pub struct Api {
 struct Shared {
     /// Absent until the control database answered for the first time.
     hosted: OnceLock<Hosted>,
-    /// Serve metrics without a token.
-    metrics_open: bool,
+    settings: WebSettings,
+    attempts: Arc<Attempts>,
+    new_tokens: Arc<NewTokens>,
+    ladders: Arc<Ladders>,
+    streams: live::Streams,
+    /// Tells this process from those before it.
+    boot: String,
+    /// Ends the streams, which would hold up the end of the process.
+    stop: CancellationToken,
     /// The clusters of links as last read: metrics go on while the database is away.
     ends: Mutex<Ends>,
 }
@@ -63,17 +82,58 @@ pub enum Metrics {
     Everybody,
 }
 
+/// Settings of the HTTP side.
+#[derive(Clone, Debug)]
+pub struct WebSettings {
+    pub metrics: Metrics,
+    pub cookies: Cookies,
+    /// Folder with the files that browsers load.
+    pub site: PathBuf,
+    /// Longest time that one request may take.
+    pub limit: Duration,
+}
+
 impl Api {
     /// Makes an API that answers 503 until [`Api::host`] gives it a store and an engine.
-    pub fn new(metrics: Metrics) -> Self {
+    pub fn new(settings: WebSettings, stop: CancellationToken) -> Self {
         let shared = Shared {
             hosted: OnceLock::new(),
-            metrics_open: metrics == Metrics::Everybody,
+            settings,
+            attempts: Arc::default(),
+            new_tokens: Arc::default(),
+            ladders: Arc::default(),
+            streams: live::Streams::default(),
+            boot: uuid::Uuid::new_v4().simple().to_string(),
+            stop,
             ends: Mutex::default(),
         };
         Self {
             shared: Arc::new(shared),
         }
+    }
+
+    fn cookies(&self) -> Cookies {
+        self.shared.settings.cookies
+    }
+
+    fn attempts(&self) -> Arc<Attempts> {
+        self.shared.attempts.clone()
+    }
+
+    fn new_tokens(&self) -> Arc<NewTokens> {
+        self.shared.new_tokens.clone()
+    }
+
+    fn streams(&self) -> &live::Streams {
+        &self.shared.streams
+    }
+
+    fn boot(&self) -> &str {
+        &self.shared.boot
+    }
+
+    fn stop_token(&self) -> CancellationToken {
+        self.shared.stop.clone()
     }
 
     /// Gives the API what it serves; the first call counts.
@@ -91,14 +151,17 @@ impl Api {
         Ok(Context {
             store: hosted.store.clone(),
             engine: hosted.engine.clone(),
+            ladders: self.shared.ladders.clone(),
             now_ms: clock::now_ms(),
         })
     }
 }
 
-/// Returns the whole HTTP side; `limit` is the longest time that one request may take.
-pub fn router(api: Api, limit: Duration) -> Router {
+/// Returns the whole HTTP side.
+pub fn router(api: Api) -> Router {
+    let limit = api.shared.settings.limit;
     Router::new()
+        .merge(document::routes(&api, &api.shared.settings.site))
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(metrics::metrics))

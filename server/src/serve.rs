@@ -6,6 +6,8 @@
 use std::{future::IntoFuture, net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
+use app::{api::accounts, caller::Cookies};
+use store::Store;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -18,7 +20,7 @@ use crate::{
     config::Config,
     engine::HostedEngine,
     failure::Failure,
-    http::{self, Api, Metrics},
+    http::{self, Api, Metrics, WebSettings},
     ledger::SqlLedger,
     lock::FolderLock,
     open,
@@ -46,19 +48,14 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         .local_addr()
         .context("while reading the listener's address")?;
     let stop = CancellationToken::new();
-    let metrics = if config.metrics_open {
-        Metrics::Everybody
-    } else {
-        Metrics::WithToken
-    };
-    let api = Api::new(metrics);
-    let router = http::router(api.clone(), config.timeouts.http);
+    let api = Api::new(web_settings(&config), stop.clone());
+    let router = http::router(api.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let server =
         axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     let mut web = tokio::spawn(server.into_future());
     announce(address, &config);
     let engine = tokio::select! {
-        hosted = host(&config, &api) => Some(hosted?),
+        hosted = host(&config, &api, address) => Some(hosted?),
         signal = stop_signal() => { signal?; None }
     };
     if engine.is_some() {
@@ -80,13 +77,60 @@ fn announce(address: SocketAddr, config: &Config) {
     );
 }
 
+fn web_settings(config: &Config) -> WebSettings {
+    let https = config
+        .public_url
+        .as_ref()
+        .is_some_and(|url| url.starts_with("https://"));
+    WebSettings {
+        metrics: match config.metrics_open {
+            true => Metrics::Everybody,
+            false => Metrics::WithToken,
+        },
+        cookies: match https {
+            true => Cookies::Secure,
+            false => Cookies::Plain,
+        },
+        site: config.site_dir.clone(),
+        limit: config.timeouts.http,
+    }
+}
+
+/// While there is no user, makes the administrator of `CAUSEWAY_ADMIN_PASSWORD`, or prints the one-time link that leads
+/// to making one.
+async fn first_person(config: &Config, store: &Store, address: SocketAddr) -> Result<(), Failure> {
+    let now_ms = clock::now_ms();
+    let outcome = async {
+        if let Some(password) = &config.admin_password {
+            accounts::create_first_admin_with_password(store, password.expose(), now_ms).await?;
+            return Ok(None);
+        }
+        accounts::new_setup_token(store, now_ms).await
+    };
+    let token = outcome
+        .await
+        .map_err(|problem| anyhow::anyhow!("{} {}", problem.title, problem.detail))
+        .context("while making the first user")?;
+    if let Some(token) = token {
+        let own = format!("http://{address}");
+        let url = config.public_url.as_deref().unwrap_or(&own);
+        tracing::warn!("no user yet: make the first one at {url}/setup?token={token}");
+    }
+    Ok(())
+}
+
 /// Waits for the database, then starts the engine and lets the API serve both.
-async fn host(config: &Config, api: &Api) -> Result<Arc<HostedEngine>, Failure> {
+async fn host(
+    config: &Config,
+    api: &Api,
+    address: SocketAddr,
+) -> Result<Arc<HostedEngine>, Failure> {
     let store = open::store_when_there(config).await?;
+    first_person(config, &store, address).await?;
     let ledger = SqlLedger::open(store.clone())
         .await
         .context("while reading the installation's id")?;
-    let engine = Arc::new(HostedEngine::start(config, Arc::new(ledger)));
+    let engine = Arc::new(HostedEngine::start(config, Arc::new(ledger), store.clone()));
     api.host(store, engine.clone());
     tracing::info!(database = %config.database, "ready");
     Ok(engine)

@@ -58,8 +58,9 @@ const HOMES: [(&str, &[&str]); 17] = [
 ];
 
 /// Libraries that tests of these crates use besides: as an independent client, and to drive things.
-const DEV_HOMES: [(&str, &[&str]); 2] = [
+const DEV_HOMES: [(&str, &[&str]); 3] = [
     ("rdkafka", &["kafka", "replication", "server"]),
+    ("sqlx", &["server"]),
     ("tokio", &["model", "store"]),
 ];
 

@@ -67,6 +67,11 @@ pub fn workspace() -> &'static Path {
     package.parent().unwrap_or(package)
 }
 
+/// Returns the flags that name the folder of the browser's files.
+pub fn site_arguments(site: &Path) -> Vec<String> {
+    vec!["--site-dir".to_owned(), site.display().to_string()]
+}
+
 /// How to start the process.
 #[derive(Clone, Debug)]
 pub struct ServeOptions {

@@ -18,6 +18,7 @@ use crate::{
     causeway::{self, Causeway, Profile, ServeOptions},
     cluster::{ClusterFacts, ClusterOptions, KafkaCluster},
     setup::{self, seconds},
+    site,
 };
 
 pub mod topics;
@@ -62,11 +63,13 @@ pub fn run(options: &DemoOptions) -> Result<()> {
     let began = Instant::now();
     setup::prerequisites()?;
     let data_dir = fresh_dir(&options.data_dir)?;
-    let binary = causeway::build(if options.dev {
+    let profile = if options.dev {
         Profile::Dev
     } else {
         Profile::Release
-    })?;
+    };
+    let site = site::build(profile)?;
+    let binary = causeway::build(profile)?;
     let (east, west) = start_clusters(options, &data_dir)?;
 
     eprintln!("Writing the first records to east …");
@@ -78,7 +81,7 @@ pub fn run(options: &DemoOptions) -> Result<()> {
         binary,
         data_dir: data_dir.join("causeway"),
         port: (options.port != 0).then_some(options.port),
-        arguments: Vec::new(),
+        arguments: causeway::site_arguments(&site),
         environment: vec![("CAUSEWAY_ADMIN_PASSWORD".to_owned(), password.clone())],
     })?;
     if options.with_link {
@@ -173,7 +176,7 @@ fn start_clusters(options: &DemoOptions, data_dir: &Path) -> Result<(KafkaCluste
 }
 
 /// Connects both clusters and starts a link between them, over the API as anybody would.
-fn connect(causeway: &Causeway, east: &ClusterFacts, west: &ClusterFacts) -> Result<()> {
+pub(crate) fn connect(causeway: &Causeway, east: &ClusterFacts, west: &ClusterFacts) -> Result<()> {
     eprintln!("Connecting east and west and starting the link east-west …");
     for cluster in [east, west] {
         let body = json!({ "name": cluster.name, "bootstrap": cluster.bootstrap.split(',').collect::<Vec<_>>() });
@@ -270,7 +273,7 @@ fn wait_for_the_end(causeway: &mut Causeway, traffic: Option<&Traffic>) -> Resul
 }
 
 /// Makes a password of 144 random bits.
-fn new_password() -> String {
+pub(crate) fn new_password() -> String {
     let ids = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()];
     let bytes: Vec<u8> = ids
         .iter()

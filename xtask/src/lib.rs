@@ -7,13 +7,16 @@
 
 pub mod admin;
 pub mod bench;
+pub mod browser;
 pub mod causeway;
 pub mod client;
 pub mod cluster;
 pub mod demo;
+pub mod npm;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod referee;
 pub mod setup;
+pub mod site;
 pub mod test;

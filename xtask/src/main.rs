@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, demo, setup, test};
+use xtask::{bench, browser, demo, setup, site, test};
 
 /// Development commands of Causeway.
 #[derive(Debug, Parser)]
@@ -20,6 +20,12 @@ enum Command {
     Setup,
     /// Start two Kafka clusters and Causeway until Ctrl-C.
     Demo(demo::DemoOptions),
+    /// Build what browsers load: WebAssembly, JavaScript, style sheet.
+    Site(site::SiteOptions),
+    /// Run browser tests, all or those of the named files, against clusters and a Causeway of their own.
+    Browser(browser::BrowserOptions),
+    /// Save screenshots of the pages, light and dark, wide and narrow.
+    Shots(browser::ShotsOptions),
     /// Run the checks that CI runs, or the named ones.
     Test(test::TestOptions),
     /// The same as `test`.
@@ -42,6 +48,9 @@ fn run(command: &Command) -> Result<()> {
     match command {
         Command::Setup => setup::run(),
         Command::Demo(options) => demo::run(options),
+        Command::Site(options) => site::run(options),
+        Command::Browser(options) => browser::run(options),
+        Command::Shots(options) => browser::shots(options),
         Command::Test(options) | Command::Ci(options) => test::run(options),
         Command::Bench(options) => bench::run(options),
     }

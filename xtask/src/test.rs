@@ -1,9 +1,7 @@
 //! `cargo xtask test`: everything CI checks, in steps that can be run by name.
 
 use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    process::{Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -11,9 +9,11 @@ use anyhow::{Result, bail};
 
 use crate::{
     causeway::workspace,
-    cluster::{ClusterOptions, KafkaCluster},
     setup::{self, seconds},
 };
+
+mod console;
+mod steps;
 
 /// Options of `cargo xtask test`.
 #[derive(Clone, Debug, clap::Args)]
@@ -42,51 +42,57 @@ enum Outcome {
     Skipped(String),
 }
 
+/// In this order: what fails quickly comes first, what needs brokers and a browser last.
 const STEPS: &[Step] = &[
     Step {
         name: "fmt",
         about: "formatting",
-        run: |_| cargo(&["fmt", "--all", "--check"]),
+        run: |_| steps::formatting(),
     },
     Step {
         name: "clippy",
         about: "lints, warnings denied",
-        run: |_| clippy(),
+        run: |_| steps::clippy(),
     },
     Step {
         name: "docs",
         about: "documentation builds without warnings",
-        run: |_| docs(),
+        run: |_| steps::docs(),
     },
     Step {
         name: "architecture",
         about: "who may depend on whom",
-        run: |_| architecture(),
-    },
-    Step {
-        name: "unit",
-        about: "tests without brokers",
-        run: unit,
-    },
-    Step {
-        name: "simulation",
-        about: "10,000 random schedules of the protocol",
-        run: simulation,
-    },
-    Step {
-        name: "integration",
-        about: "tests on real brokers",
-        run: |o| integration(o, None),
-    },
-    Step {
-        name: "wasm",
-        about: "the browser's crate compiles",
-        run: |_| wasm(),
+        run: |_| steps::architecture(),
     },
     Step {
         name: "deny",
         about: "licences and sources of dependencies",
-        run: |_| deny(),
+        run: |_| steps::deny(),
+    },
+    Step {
+        name: "unit",
+        about: "tests without brokers",
+        run: steps::unit,
+    },
+    Step {
+        name: "simulation",
+        about: "10,000 random schedules of the protocol",
+        run: steps::simulation,
+    },
+    Step {
+        name: "wasm",
+        about: "the browser's side: lints, build and size",
+        run: |_| console::wasm(),
+    },
+    Step {
+        name: "integration",
+        about: "tests on real brokers",
+        run: |o| steps::integration(o, None),
+    },
+    Step {
+        name: "browser",
+        about: "the console in Chromium, with real brokers",
+        run: console::browser,
     },
 ];
 
@@ -96,8 +102,13 @@ const STEPS: &[Step] = &[
 /// Fails when a step failed, is unknown, or a prerequisite is missing.
 pub fn run(options: &TestOptions) -> Result<()> {
     setup::prerequisites()?;
+    let chosen = chosen(options)?;
+    if chosen.iter().any(|(name, _)| name == "browser") {
+        // Now rather than after half an hour of other steps.
+        setup::browser_prerequisites()?;
+    }
     let mut results = Vec::new();
-    for (name, run) in chosen(options)? {
+    for (name, run) in chosen {
         eprintln!("\n── {name} ──");
         let began = Instant::now();
         let outcome = run(options).unwrap_or_else(|error| {
@@ -125,16 +136,16 @@ fn chosen(options: &TestOptions) -> Result<Vec<Chosen>> {
             all.push((name.clone(), Box::new(step.run) as Box<_>));
         } else if crates.contains(name) {
             let package = name.clone();
-            let run = move |o: &TestOptions| integration(o, Some(&package));
+            let run = move |o: &TestOptions| steps::integration(o, Some(&package));
             all.push((name.clone(), Box::new(run) as Box<_>));
         } else {
-            let steps: Vec<String> = STEPS
+            let names: Vec<String> = STEPS
                 .iter()
                 .map(|s| format!("  {:<13} {}", s.name, s.about))
                 .collect();
             bail!(
                 "no step `{name}`; there are:\n{}\nand the crates {}",
-                steps.join("\n"),
+                names.join("\n"),
                 crates.join(", ")
             );
         }
@@ -161,127 +172,6 @@ fn summarise(results: &[(String, Outcome, Duration)]) -> Result<()> {
     Ok(())
 }
 
-fn clippy() -> Result<Outcome> {
-    cargo(&[
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "--deny",
-        "warnings",
-    ])
-}
-
-fn docs() -> Result<Outcome> {
-    let denied = BTreeMap::from([("RUSTDOCFLAGS".to_owned(), "--deny warnings".to_owned())]);
-    run_cargo(
-        &[
-            "doc",
-            "--workspace",
-            "--no-deps",
-            "--document-private-items",
-        ],
-        &denied,
-    )
-}
-
-fn architecture() -> Result<Outcome> {
-    if !workspace().join("server/tests/architecture.rs").exists() {
-        return Ok(Outcome::Skipped(
-            "there is no server/tests/architecture.rs".to_owned(),
-        ));
-    }
-    cargo(&["test", "--workspace", "--test", "architecture"])
-}
-
-/// Tests without brokers: what needs them is marked `#[ignore]`. Every step builds the whole workspace: another choice of
-/// packages would choose other features of the dependencies and build those anew.
-fn unit(options: &TestOptions) -> Result<Outcome> {
-    let mut arguments = vec!["test", "--workspace", "--lib", "--bins"];
-    arguments.extend(["--test", "api", "--test", "process"]);
-    arguments.extend(options.filter.as_deref());
-    cargo(&arguments)
-}
-
-/// The simulation is a test target of its own. Its output is shown: it tells the seeds.
-fn simulation(_: &TestOptions) -> Result<Outcome> {
-    cargo(&[
-        "test",
-        "--workspace",
-        "--test",
-        "simulation",
-        "--",
-        "--nocapture",
-    ])
-}
-
-/// Starts `east` and `west` once and runs the tests marked `#[ignore]` against them. They go one crate after the other,
-/// and few at a time: some start brokers of their own, and two cores are enough only for a handful.
-fn integration(options: &TestOptions, package: Option<&str>) -> Result<Outcome> {
-    for version in [setup::KAFKA_NEWEST, setup::KAFKA_OLDER] {
-        setup::kafka_jars(version)?;
-    }
-    eprintln!("Starting the shared clusters east and west …");
-    let east = KafkaCluster::start(ClusterOptions::new("east"))?;
-    let west = KafkaCluster::start(ClusterOptions::new("west"))?;
-    eprintln!(
-        "east serves after {}, west after {}.",
-        seconds(east.took()),
-        seconds(west.took())
-    );
-    let environment = BTreeMap::from([
-        (
-            "CAUSEWAY_TEST_EAST".to_owned(),
-            serde_json::to_string(&east.facts())?,
-        ),
-        (
-            "CAUSEWAY_TEST_WEST".to_owned(),
-            serde_json::to_string(&west.facts())?,
-        ),
-    ]);
-    let mut arguments = vec!["test"];
-    match package {
-        Some(package) => arguments.extend(["--package", package]),
-        None => arguments.extend(["--workspace", "--no-fail-fast"]),
-    }
-    arguments.extend(["--lib", "--bins", "--tests"]);
-    arguments.extend(options.filter.as_deref());
-    arguments.push("--");
-    // A named crate runs whole; in the full run the other tests have had their turn in `unit`.
-    arguments.push(if package.is_some() {
-        "--include-ignored"
-    } else {
-        "--ignored"
-    });
-    arguments.extend(["--skip", "simulation", "--test-threads", "2"]);
-    run_cargo(&arguments, &environment)
-}
-
-fn wasm() -> Result<Outcome> {
-    const TARGET: &str = "wasm32-unknown-unknown";
-    let out = Command::new("rustc")
-        .args(["--print", "sysroot"])
-        .output()?;
-    let root = PathBuf::from(String::from_utf8_lossy(&out.stdout).trim());
-    if !root.join("lib/rustlib").join(TARGET).exists() {
-        return Ok(Outcome::Skipped(format!("this toolchain has no {TARGET}")));
-    }
-    cargo(&["check", "--package", "model", "--target", TARGET])
-}
-
-fn deny() -> Result<Outcome> {
-    let there = Command::new("cargo-deny")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|s| s.success());
-    if !there {
-        return Ok(Outcome::Skipped("cargo-deny is not installed".to_owned()));
-    }
-    cargo(&["deny", "check", "bans", "licenses", "sources"])
-}
-
 /// Returns the names of the workspace's crates.
 fn crates() -> Result<Vec<String>> {
     let out = Command::new("cargo")
@@ -302,25 +192,6 @@ fn crates() -> Result<Vec<String>> {
         .collect())
 }
 
-fn cargo(arguments: &[&str]) -> Result<Outcome> {
-    run_cargo(arguments, &BTreeMap::new())
-}
-
-fn run_cargo(arguments: &[&str], environment: &BTreeMap<String, String>) -> Result<Outcome> {
-    eprintln!("$ cargo {}", arguments.join(" "));
-    let status = Command::new("cargo")
-        .args(arguments)
-        .envs(environment)
-        .current_dir(workspace())
-        .stdin(Stdio::null())
-        .status()?;
-    Ok(if status.success() {
-        Outcome::Passed
-    } else {
-        Outcome::Failed
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -328,7 +199,7 @@ mod tests {
     #[test]
     fn an_unknown_step_is_refused_with_the_list() {
         let options = TestOptions {
-            steps: vec!["browsers".to_owned()],
+            steps: vec!["browsing".to_owned()],
             filter: None,
         };
         let refusal = run_names(&options).unwrap_err().to_string();

@@ -10,6 +10,7 @@ use super::{List, check_page};
 use crate::{
     Context,
     access::{Action, Actor, Resource, authorize},
+    ladders::Climb,
     problems::{self, from_store},
 };
 
@@ -97,7 +98,11 @@ pub async fn delete(
 pub async fn test(context: &Context, actor: &Actor, name: &str) -> Result<Ladder, Problem> {
     authorize(actor, Action::Test, Resource::Cluster(name))?;
     let cluster = context.store.cluster(name).await.map_err(from_store)?;
-    let ladder = context.engine.probe(cluster.spec).await;
+    let begun = Climb::begun(context.now_ms, cluster.revision);
+    let ladder = context
+        .ladders
+        .climb(&cluster.id, context.engine.as_ref(), cluster.spec, begun)
+        .await;
     if let Some(id) = &ladder.cluster_id {
         note_cluster_id(context, actor, name, id).await?;
     }
@@ -113,6 +118,46 @@ pub async fn test_unsaved(
     authorize(actor, Action::Test, Resource::Clusters)?;
     problems::check(faults(&spec, None))?;
     Ok(context.engine.probe(spec).await)
+}
+
+/// Returns the settings of a form as a test needs them, checked and with their password: the stored one of the cluster
+/// `stored` where the form has none and may keep it.
+pub(super) async fn testable(
+    context: &Context,
+    actor: &Actor,
+    stored: Option<&str>,
+    mut spec: ClusterSpec,
+) -> Result<ClusterSpec, Problem> {
+    let resource = stored.map_or(Resource::Clusters, Resource::Cluster);
+    authorize(actor, Action::Test, resource)?;
+    let before = match stored {
+        Some(name) => Some(context.store.cluster(name).await.map_err(from_store)?),
+        None => None,
+    };
+    problems::check(faults(&spec, before.as_ref()))?;
+    let kept = before.and_then(|before| before.spec.sasl?.password);
+    if let Some(sasl) = &mut spec.sasl {
+        sasl.password = sasl.password.take().or(kept);
+    }
+    Ok(spec)
+}
+
+/// Says whether a stored cluster is what these settings ask for; settings without a password ask for any.
+pub(super) async fn is_stored(context: &Context, actor: &Actor, spec: &ClusterSpec) -> bool {
+    let name = spec.name.as_str();
+    if authorize(actor, Action::Change, Resource::Cluster(name)).is_err() {
+        return false;
+    }
+    let Ok(stored) = context.store.cluster(name).await else {
+        return false;
+    };
+    let mut wanted = spec.clone();
+    if let (Some(wanted), Some(stored)) = (&mut wanted.sasl, &stored.spec.sasl)
+        && wanted.password.is_none()
+    {
+        wanted.password.clone_from(&stored.password);
+    }
+    wanted == stored.spec
 }
 
 /// Notes Kafka's own id of a cluster. Collisions and cycles are found by it.

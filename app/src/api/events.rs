@@ -1,11 +1,15 @@
-//! What happened to a link.
+//! What happened, to one link or to anything.
 
 use model::problem::Problem;
 use serde::Serialize;
 use store::{Event, PageQuery, Subject};
 
 use super::{List, check_page, links::readable};
-use crate::{Context, access::Actor, problems::from_store};
+use crate::{
+    Context,
+    access::{Action, Actor, Resource, Role, authorize},
+    problems::from_store,
+};
 
 /// An event as it is shown.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -53,4 +57,19 @@ pub async fn of_link(
         .await
         .map_err(from_store)?;
     Ok(List::of(page, EventView::from))
+}
+
+/// Returns one page of all events, newest first. Who signed in, or failed to, only administrators see.
+pub async fn all(
+    context: &Context,
+    actor: &Actor,
+    page: &PageQuery,
+) -> Result<List<EventView>, Problem> {
+    authorize(actor, Action::Read, Resource::Events)?;
+    check_page(page)?;
+    let page = match actor.role {
+        Role::Administrator => context.store.events(page).await,
+        _ => context.store.events_of_objects(page).await,
+    };
+    Ok(List::of(page.map_err(from_store)?, EventView::from))
 }

@@ -162,7 +162,8 @@ async fn apply(
     Ok(VerbOutcome::Done(Box::new(link.view())))
 }
 
-fn refused_plan(plan: &Plan) -> Problem {
+/// The problem of a plan that refuses the whole link.
+pub(super) fn refused_plan(plan: &Plan) -> Problem {
     Problem {
         code: "plan.refused".to_owned(),
         status: 409,

@@ -36,6 +36,18 @@ pub async fn plan_unsaved(
     make(context, actor, spec, 0).await
 }
 
+/// Plans a change of a stored link that is at revision `revision`.
+pub async fn plan_edited(
+    context: &Context,
+    actor: &Actor,
+    spec: LinkSpec,
+    revision: i64,
+) -> Result<Plan, Problem> {
+    authorize(actor, Action::Plan, Resource::Link(spec.name.as_str()))?;
+    problems::check(spec.check())?;
+    make(context, actor, spec, revision).await
+}
+
 /// Plans a stored link for somebody who was authorised already.
 pub(super) async fn of_stored(
     context: &Context,
@@ -67,7 +79,8 @@ async fn make(
     Ok(plan)
 }
 
-async fn end(context: &Context, field: &str, name: &str) -> Result<Cluster, Problem> {
+/// Returns the cluster at one end of a link; a missing one is a fault of the field.
+pub(super) async fn end(context: &Context, field: &str, name: &str) -> Result<Cluster, Problem> {
     context
         .store
         .cluster(name)
@@ -116,7 +129,7 @@ async fn cluster_ids(context: &Context) -> Result<BTreeMap<Name, Option<String>>
 }
 
 /// Returns all links but this one and drafts, with the cluster ids of their ends.
-async fn others(context: &Context, spec: &LinkSpec) -> Result<Vec<OtherLink>, Problem> {
+pub(super) async fn others(context: &Context, spec: &LinkSpec) -> Result<Vec<OtherLink>, Problem> {
     let ids = cluster_ids(context).await?;
     let id = |name: &Name| ids.get(name).cloned().flatten();
     let mut others = Vec::new();

@@ -5,10 +5,14 @@ use model::{
     problem::Problem,
     status::{LinkStatus, Rates, State},
 };
-use store::Link;
+use store::{Link, PageQuery};
 
 use super::links::readable;
-use crate::{Context, access::Actor};
+use crate::{
+    Context,
+    access::{Action, Actor, Resource, authorize},
+    problems::from_store,
+};
 
 /// How long after a change of phase a worker may take to report.
 const FIRST_REPORT_MS: i64 = 15_000;
@@ -16,11 +20,54 @@ const FIRST_REPORT_MS: i64 = 15_000;
 /// Returns what a link does now.
 pub async fn of_link(context: &Context, actor: &Actor, name: &str) -> Result<LinkStatus, Problem> {
     let link = readable(context, actor, name).await?;
+    Ok(of(context, &link))
+}
+
+/// Returns all links with what they do now, by name.
+pub async fn of_all(context: &Context, actor: &Actor) -> Result<Vec<(Link, LinkStatus)>, Problem> {
+    const ROWS: u32 = 1_000;
+    authorize(actor, Action::Read, Resource::Links)?;
+    let mut query = PageQuery::first(ROWS);
+    let mut all = Vec::new();
+    // Ends with the last page.
+    loop {
+        let page = context.store.links(&query).await.map_err(from_store)?;
+        all.extend(page.items.into_iter().map(|link| {
+            let status = of(context, &link);
+            (link, status)
+        }));
+        if page.next.is_none() {
+            return Ok(all);
+        }
+        query.after = page.next;
+    }
+}
+
+/// Returns what a link does now, to somebody who may read it.
+pub(crate) fn of(context: &Context, link: &Link) -> LinkStatus {
     let reported = context
         .engine
-        .status(name)
+        .status(link.spec.name.as_str())
         .filter(|status| status.phase == link.phase);
-    Ok(reported.unwrap_or_else(|| unreported(&link, context.now_ms)))
+    reported.unwrap_or_else(|| unreported(link, context.now_ms))
+}
+
+/// Returns what `read` takes from one link and what it does now, without copying it: there may be thousands of topics.
+pub async fn with_link<T>(
+    context: &Context,
+    actor: &Actor,
+    name: &str,
+    read: impl FnOnce(&Link, &LinkStatus) -> T,
+) -> Result<T, Problem> {
+    let link = readable(context, actor, name).await?;
+    let statuses = context.engine.statuses();
+    let reported = statuses
+        .iter()
+        .find(|status| status.link == link.spec.name.as_str() && status.phase == link.phase);
+    Ok(match reported {
+        Some(status) => read(&link, status),
+        None => read(&link, &unreported(&link, context.now_ms)),
+    })
 }
 
 /// The status of a link that no worker has reported since its phase changed.
@@ -49,5 +96,6 @@ fn unreported(link: &Link, now_ms: i64) -> LinkStatus {
         slots: link.spec.slots,
         memory_bytes: 0,
         data_producer_id: None,
+        first_record: None,
     }
 }

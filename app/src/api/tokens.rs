@@ -1,15 +1,17 @@
 //! API tokens: `cw_` and 32 random bytes in base64url; only their SHA-256 is stored.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use model::problem::{FieldError, Problem};
-use ring::{
-    digest,
-    rand::{SecureRandom, SystemRandom},
+pub use model::account::TokenView;
+use model::{
+    account,
+    problem::{FieldError, Problem},
 };
 use serde::{Deserialize, Serialize};
 use store::{NewToken, PageQuery, Store, Token};
 
-use super::{List, check_page};
+use super::{
+    List, check_page,
+    secrets::{hash, random_text},
+};
 use crate::{
     Context,
     access::{Action, Actor, Resource, Role, authorize},
@@ -18,8 +20,6 @@ use crate::{
 
 /// How every token begins, so that leaked ones can be searched for.
 const PREFIX: &str = "cw_";
-/// Longest name of a token, characters.
-const LONGEST_NAME: usize = 100;
 
 /// A token to be made.
 #[derive(Clone, Debug, Deserialize)]
@@ -30,17 +30,6 @@ pub struct TokenInput {
     /// First moment at which it is no longer good, milliseconds since the epoch UTC; absent: never.
     #[serde(default)]
     pub expires_at_ms: Option<i64>,
-}
-
-/// A token as it is shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct TokenView {
-    pub id: String,
-    pub name: String,
-    pub role: String,
-    pub created_at_ms: i64,
-    pub expires_at_ms: Option<i64>,
-    pub revoked_at_ms: Option<i64>,
 }
 
 /// A token just made, with its text; this is the only time that the text is shown.
@@ -56,19 +45,6 @@ impl std::fmt::Debug for IssuedToken {
         f.debug_struct("IssuedToken")
             .field("view", &self.view)
             .finish_non_exhaustive()
-    }
-}
-
-impl From<Token> for TokenView {
-    fn from(token: Token) -> Self {
-        Self {
-            id: token.id,
-            name: token.name,
-            role: token.role,
-            created_at_ms: token.created_at_ms,
-            expires_at_ms: token.expires_at_ms,
-            revoked_at_ms: token.revoked_at_ms,
-        }
     }
 }
 
@@ -89,19 +65,43 @@ pub async fn issue(
     input: &TokenInput,
     by: store::By<'_>,
 ) -> Result<IssuedToken, Problem> {
+    make(store, input, None, by).await
+}
+
+/// Makes a token of a user, or of nobody in particular; who makes it may do at least what it may.
+pub(super) async fn make(
+    store: &Store,
+    input: &TokenInput,
+    owner_id: Option<String>,
+    by: store::By<'_>,
+) -> Result<IssuedToken, Problem> {
     problems::check(faults(input, by.now_ms))?;
-    let text = random_text()?;
+    let text = format!("{PREFIX}{}", random_text()?);
     let new = NewToken {
         name: input.name.clone(),
         role: input.role.as_str().to_owned(),
         sha256: hash(&text),
         expires_at_ms: input.expires_at_ms,
+        owner_id,
     };
     let token = store.create_token(&new, by).await.map_err(from_store)?;
     Ok(IssuedToken {
-        view: token.into(),
+        view: view(token),
         token: text,
     })
+}
+
+/// Returns a token as it is shown.
+pub(super) fn view(token: Token) -> TokenView {
+    TokenView {
+        id: token.id,
+        name: token.name,
+        role: token.role,
+        created_at_ms: token.created_at_ms,
+        expires_at_ms: token.expires_at_ms,
+        revoked_at_ms: token.revoked_at_ms,
+        owner_id: token.owner_id,
+    }
 }
 
 /// Returns one page of all tokens, expired and revoked ones included.
@@ -113,7 +113,7 @@ pub async fn list(
     authorize(actor, Action::Read, Resource::Tokens)?;
     check_page(page)?;
     let page = context.store.tokens(page).await.map_err(from_store)?;
-    Ok(List::of(page, TokenView::from))
+    Ok(List::of(page, view))
 }
 
 /// Revokes a token at once; doing it again changes nothing.
@@ -142,7 +142,10 @@ pub async fn authenticate(context: &Context, text: &str) -> Result<Actor, Proble
         .filter(|_| text.starts_with(PREFIX))
         .ok_or_else(refused)?;
     // A role that this version does not know gives no rights.
-    let role = token.role.parse().map_err(|_| refused())?;
+    let mut role: Role = token.role.parse().map_err(|_| refused())?;
+    if let Some(owner_role) = &token.owner_role {
+        role = role.min(owner_role.parse().map_err(|_| refused())?);
+    }
     Ok(Actor {
         id: token.id,
         name: format!("token {}", token.name),
@@ -163,15 +166,7 @@ fn refused() -> Problem {
 }
 
 fn faults(input: &TokenInput, now_ms: i64) -> Vec<FieldError> {
-    let mut faults = Vec::new();
-    let length = input.name.chars().count();
-    if length == 0 || length > LONGEST_NAME || input.name.chars().any(char::is_control) {
-        let message = format!("A token's name has 1 to {LONGEST_NAME} printable characters.");
-        faults.push(FieldError {
-            field: "name".to_owned(),
-            message,
-        });
-    }
+    let mut faults = Vec::from_iter(account::check_name(&input.name));
     if input.expires_at_ms.is_some_and(|at_ms| at_ms <= now_ms) {
         let message = "The end lies in the past.".to_owned();
         faults.push(FieldError {
@@ -182,39 +177,9 @@ fn faults(input: &TokenInput, now_ms: i64) -> Vec<FieldError> {
     faults
 }
 
-fn random_text() -> Result<String, Problem> {
-    let mut bytes = [0; 32];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| {
-        tracing::error!("the operating system gives no random numbers");
-        Problem {
-            code: "internal".to_owned(),
-            status: 500,
-            title: "No token can be made now.".to_owned(),
-            detail: "The operating system gives no random numbers.".to_owned(),
-            ..Problem::default()
-        }
-    })?;
-    Ok(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
-}
-
-fn hash(text: &str) -> [u8; 32] {
-    let digest = digest::digest(&digest::SHA256, text.as_bytes());
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest.as_ref());
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_token_is_the_prefix_and_43_characters_and_never_the_same() {
-        let (one, other) = (random_text().unwrap(), random_text().unwrap());
-        assert_eq!(one.len(), PREFIX.len() + 43);
-        assert_ne!(one, other);
-        assert_ne!(hash(&one), hash(&other));
-    }
 
     #[test]
     fn debug_output_of_a_new_token_hides_its_text() {
@@ -225,6 +190,7 @@ mod tests {
             created_at_ms: 0,
             expires_at_ms: None,
             revoked_at_ms: None,
+            owner_id: None,
         };
         let issued = IssuedToken {
             view,

@@ -34,8 +34,18 @@ const KINDS: [RungKind; 6] = [
 
 /// Tests how far we get with a cluster. Takes at most 20 s and never fails: what fails is a rung.
 pub async fn climb(spec: &ClusterSpec, client_id: &str) -> Ladder {
+    climb_telling(spec, client_id, &|_| {}).await
+}
+
+/// Climbs like [`climb`], and at each rung tells those that were reached so far.
+pub async fn climb_telling(
+    spec: &ClusterSpec,
+    client_id: &str,
+    tell: &(dyn Fn(&[Rung]) + Send + Sync),
+) -> Ladder {
     let mut climb = Climb {
         rungs: Vec::new(),
+        tell,
         deadline: Instant::now() + ALL,
     };
     let reached = climb.through(spec, client_id).await.unwrap_or_default();
@@ -46,6 +56,26 @@ pub async fn climb(spec: &ClusterSpec, client_id: &str) -> Ladder {
         cluster_id: reached.cluster_id,
         brokers: reached.brokers,
     }
+}
+
+/// Says in one sentence what an error looks like from here; repeats no text of the remote side.
+pub fn seen(error: &Error) -> String {
+    let address = match error {
+        Error::Resolve { address, .. }
+        | Error::Connect { address, .. }
+        | Error::Tls { address, .. }
+        | Error::TlsToPlaintext { address }
+        | Error::PlaintextToTls { address }
+        | Error::Auth { address, .. }
+        | Error::Timeout { address, .. }
+        | Error::Disconnected { address } => Some(address),
+        _ => None,
+    };
+    let label = address.map_or_else(
+        || "The cluster".to_owned(),
+        |address| format!("`{address}`"),
+    );
+    text::detail(&label, error)
 }
 
 #[derive(Default)]
@@ -67,12 +97,13 @@ struct Fallen {
     error: Error,
 }
 
-struct Climb {
+struct Climb<'t> {
     rungs: Vec<Rung>,
+    tell: &'t (dyn Fn(&[Rung]) + Send + Sync),
     deadline: Instant,
 }
 
-impl Climb {
+impl Climb<'_> {
     /// `None` when a rung stopped us; its verdict, and those before it, are in `rungs`.
     async fn through(&mut self, spec: &ClusterSpec, client_id: &str) -> Option<Reached> {
         let limits = Timeouts {
@@ -277,6 +308,7 @@ impl Climb {
             },
             advice: first.map_or_else(String::new, |error| text::advice(kind, error).to_owned()),
         });
+        (self.tell)(&self.rungs);
     }
 }
 

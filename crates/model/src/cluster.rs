@@ -98,6 +98,34 @@ pub struct SaslView {
     pub has_password: bool,
 }
 
+/// How a cluster answered the last light question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reachability {
+    pub answer: Reach,
+    /// First moment of an unbroken time of such answers, milliseconds since the epoch, UTC.
+    pub since_ms: i64,
+    /// When it was asked last, milliseconds since the epoch, UTC.
+    pub measured_at_ms: i64,
+}
+
+/// What came of asking a cluster for its brokers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Reach {
+    Reachable {
+        brokers: u32,
+        /// Id of the controller, where the cluster tells.
+        controller: Option<i32>,
+        took_ms: u64,
+    },
+    Unreachable {
+        /// Problem code such as `connect.dns`.
+        code: String,
+        /// What was seen, one sentence; no text of the remote side.
+        detail: String,
+    },
+}
+
 /// The connection test of a cluster: one verdict per rung (UX: connection ladder).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ladder {

@@ -5,12 +5,15 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod account;
 mod check;
 pub mod cluster;
 #[cfg(feature = "pattern")]
 pub mod cycle;
+pub mod draft;
 pub mod endpoint;
 pub mod finding;
+pub mod format;
 pub mod link;
 pub mod name;
 pub mod nearest;
@@ -21,11 +24,15 @@ pub mod plan;
 pub mod preview;
 pub mod problem;
 pub mod rename;
+pub mod sample;
+pub mod saved_draft;
 pub mod secret;
 pub mod selection;
 pub mod slot;
 pub mod status;
+pub mod summary;
 pub mod topic_name;
+pub mod utc;
 
 mod text;
 

@@ -55,10 +55,10 @@ pub struct LinkSpec {
 fn yes() -> bool {
     true
 }
-fn default_detect_interval_ms() -> u64 {
+pub(crate) fn default_detect_interval_ms() -> u64 {
     30_000
 }
-fn default_slots() -> u32 {
+pub(crate) fn default_slots() -> u32 {
     24
 }
 

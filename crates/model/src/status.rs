@@ -63,6 +63,25 @@ pub struct LinkStatus {
     pub slots: u32,
     pub memory_bytes: u64,
     pub data_producer_id: Option<i64>,
+    /// What this process delivered first since it took the link up.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub first_record: Option<FirstRecord>,
+}
+
+/// A record that is readable at the destination.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstRecord {
+    pub topic: String,
+    pub mirror_topic: String,
+    pub partition: i32,
+    pub source_offset: i64,
+    pub destination_offset: i64,
+    /// When the destination acknowledged it, milliseconds since the epoch, UTC.
+    pub acknowledged_at_ms: i64,
+    /// Its own timestamp, milliseconds since the epoch, UTC.
+    pub timestamp_ms: i64,
+    /// Whether it was written after copying began, so that the difference of both times is a latency.
+    pub live: bool,
 }
 
 /// 10-second means.

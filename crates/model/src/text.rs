@@ -27,15 +27,7 @@ fn is_invisible(c: char) -> bool {
 
 /// Returns `number` with a comma between groups of three digits.
 pub(crate) fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    crate::format::grouped(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
 /// Returns `text` with its first character in upper case and a final dot.

@@ -13,6 +13,7 @@ mod fingerprint;
 #[cfg(test)]
 mod fixtures;
 pub mod gather;
+pub mod listing;
 mod mirrors;
 pub mod naming;
 mod problems;

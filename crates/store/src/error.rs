@@ -40,6 +40,12 @@ pub enum StoreError {
     },
     #[error("link `{link}` is `{phase:?}`, stop it before deleting it")]
     NotStopped { link: String, phase: Phase },
+    /// Somebody made the first user already.
+    #[error("this installation is set up already, sign in instead")]
+    AlreadySetUp,
+    /// Not a setup token of this installation, or one that was used.
+    #[error("the setup token is not a good one, the log of the last start has it")]
+    SetupToken,
     /// The text did not come from [`crate::Page::next`].
     #[error("the page cursor is not one that this list gave out, start from the first page")]
     Cursor,

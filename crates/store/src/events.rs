@@ -19,6 +19,7 @@ pub enum Subject {
     Cluster(String),
     Link(String),
     Token(String),
+    User(String),
     Installation,
 }
 
@@ -28,6 +29,7 @@ impl Subject {
             Self::Cluster(id) => ("cluster", id),
             Self::Link(id) => ("link", id),
             Self::Token(id) => ("token", id),
+            Self::User(id) => ("user", id),
             Self::Installation => ("installation", ""),
         }
     }
@@ -37,6 +39,7 @@ impl Subject {
             "cluster" => Ok(Self::Cluster(id)),
             "link" => Ok(Self::Link(id)),
             "token" => Ok(Self::Token(id)),
+            "user" => Ok(Self::User(id)),
             "installation" => Ok(Self::Installation),
             _ => Err(place.corrupt("unknown word")),
         }
@@ -102,6 +105,26 @@ impl Store {
             let rows = sqlx::query(
                 "SELECT id, at_ms, subject_kind, subject_id, kind, text, actor, before_json, after_json \
                  FROM events WHERE at_ms < $1 OR (at_ms = $1 AND id < $2) \
+                 ORDER BY at_ms DESC, id DESC LIMIT $3",
+            )
+            .bind(at_ms)
+            .bind(id)
+            .bind(query.rows())
+            .fetch_all(&self.pool)
+            .await?;
+            page(&rows, query)
+        })
+        .await
+    }
+
+    /// Lists the events of clusters and links, newest first: all but what people and tokens did to get in.
+    pub async fn events_of_objects(&self, query: &PageQuery) -> Result<Page<Event>, StoreError> {
+        self.within(async {
+            let (at_ms, id) = query.before_moment()?;
+            let rows = sqlx::query(
+                "SELECT id, at_ms, subject_kind, subject_id, kind, text, actor, before_json, after_json \
+                 FROM events WHERE subject_kind IN ('cluster', 'link') \
+                 AND (at_ms < $1 OR (at_ms = $1 AND id < $2)) \
                  ORDER BY at_ms DESC, id DESC LIMIT $3",
             )
             .bind(at_ms)

@@ -1,7 +1,7 @@
 //! SQL: what operators want, and what happened.
 //!
-//! Holds clusters, links, decisions, tokens (intent) and findings, events (history) on SQLite or Postgres, with one
-//! SQL text for both. Guarantees:
+//! Holds clusters, links, decisions, tokens (intent), users, sessions, drafts (the console's people) and findings,
+//! events (history) on SQLite or Postgres, with one SQL text for both. Guarantees:
 //!
 //! - Every change of intent is one transaction that also writes its audit event and bumps the wake revision
 //!   ([`Store::wake_revision`]); all such transactions stand in one order.
@@ -15,12 +15,16 @@
 
 pub mod clusters;
 pub mod decisions;
+pub mod drafts;
 pub mod events;
 pub mod findings;
 pub mod installation;
 pub mod intent;
 pub mod links;
+pub mod sessions;
+pub mod setup_tokens;
 pub mod tokens;
+pub mod users;
 pub mod wake;
 
 mod database;
@@ -37,6 +41,7 @@ mod url;
 pub use clusters::Cluster;
 pub use database::{By, Expect, Store};
 pub use decisions::Decision;
+pub use drafts::{Draft, DraftChange, NewDraft};
 pub use error::StoreError;
 pub use events::{Event, NewEvent, Subject};
 pub use id::new_id;
@@ -44,5 +49,7 @@ pub use intent::{Intent, LinkIntent};
 pub use links::Link;
 pub use page::{Page, PageQuery};
 pub use secret::{Key, KeyError};
+pub use sessions::{NewSession, Session};
 pub use tokens::{NewToken, Token};
 pub use url::{DatabaseUrl, DatabaseUrlError};
+pub use users::{NewUser, PasswordChange, User};

@@ -26,6 +26,17 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("findings", include_str!("../migrations/0006_findings.sql")),
     ("events", include_str!("../migrations/0007_events.sql")),
     ("tokens", include_str!("../migrations/0008_tokens.sql")),
+    ("users", include_str!("../migrations/0009_users.sql")),
+    ("sessions", include_str!("../migrations/0010_sessions.sql")),
+    (
+        "setup_tokens",
+        include_str!("../migrations/0011_setup_tokens.sql"),
+    ),
+    ("drafts", include_str!("../migrations/0012_drafts.sql")),
+    (
+        "token_owners",
+        include_str!("../migrations/0013_token_owners.sql"),
+    ),
 ];
 
 /// Runs what is missing.

@@ -25,6 +25,14 @@ pub(crate) async fn bump(transaction: &mut Transaction) -> Result<(), StoreError
     Ok(())
 }
 
+/// Locks the row without changing the number, for what must happen once and is no intent of workers.
+pub(crate) async fn lock(transaction: &mut Transaction) -> Result<(), StoreError> {
+    sqlx::query("UPDATE wake SET revision = revision WHERE id = 1")
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
 /// Reads the number inside a snapshot.
 pub(crate) async fn read(transaction: &mut Transaction) -> Result<i64, StoreError> {
     let row = sqlx::query("SELECT revision FROM wake WHERE id = 1")

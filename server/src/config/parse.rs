@@ -1,6 +1,10 @@
 //! From texts to values: durations, sizes, addresses.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use store::DatabaseUrl;
 
@@ -71,6 +75,37 @@ impl Values<'_> {
             "true" => Ok(true),
             "false" => Ok(false),
             other => self.refuse(key, format!("`{other}` is neither `true` nor `false`")),
+        }
+    }
+
+    /// Returns the folder of the console's files: the setting's, else `site` beside the program or beside its folder.
+    pub fn site_dir(&self) -> PathBuf {
+        if let Some(path) = self.optional("site_dir") {
+            return path.into();
+        }
+        let program = std::env::current_exe().unwrap_or_default();
+        let folders = program.ancestors().skip(1).take(2);
+        let found = folders
+            .map(|folder| folder.join("site"))
+            .find(|site| site.is_dir());
+        found.unwrap_or_else(|| "site".into())
+    }
+
+    /// Returns the address of the console without a slash at its end.
+    pub fn public_url(&self) -> Result<Option<String>, ConfigError> {
+        let Some(url) = self.optional("public_url") else {
+            return Ok(None);
+        };
+        let url = url.trim_end_matches('/');
+        let host = url
+            .strip_prefix("https://")
+            .or_else(|| url.strip_prefix("http://"));
+        match host {
+            Some(host) if !host.is_empty() && !host.contains('/') => Ok(Some(url.to_owned())),
+            _ => self.refuse(
+                "public_url",
+                "give scheme and host alone, as `https://causeway.example.net`".to_owned(),
+            ),
         }
     }
 

@@ -32,7 +32,7 @@ const fn setting(
 }
 
 /// All settings, in the order in which `--help` and `doctor` show them.
-pub const SETTINGS: [Setting; 15] = [
+pub const SETTINGS: [Setting; 17] = [
     setting(
         "listen",
         Some("127.0.0.1:8080"),
@@ -125,6 +125,19 @@ pub const SETTINGS: [Setting; 15] = [
         Some("false"),
         "BOOL",
         "Serve /metrics without a token",
+    ),
+    setting(
+        "site_dir",
+        None,
+        "DIR",
+        "Folder with the files of the console that browsers load [default: `site` beside the program or its folder]",
+    ),
+    setting(
+        "public_url",
+        None,
+        "URL",
+        "Address under which browsers reach the console, such as https://causeway.example.net; with https \
+         cookies are for HTTPS only [default: http:// and the listener's address]",
     ),
 ];
 

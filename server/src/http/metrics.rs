@@ -12,7 +12,7 @@ use axum::{
 use store::PageQuery;
 
 use super::{
-    Api,
+    Api, Metrics,
     answer::{self, Refusal},
     extract::Caller,
 };
@@ -22,7 +22,7 @@ const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Returns the metrics of all links and of this process, to holders of a token unless they are open.
 pub async fn metrics(State(api): State<Api>, request: Request) -> Result<Response, Refusal> {
-    if !api.shared.metrics_open {
+    if api.shared.settings.metrics != Metrics::Everybody {
         let (mut parts, _) = request.into_parts();
         let caller = Caller::from_request_parts(&mut parts, &api).await?;
         authorize(&caller.actor, Action::Read, Resource::Metrics)?;

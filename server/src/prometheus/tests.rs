@@ -46,6 +46,7 @@ fn status(topics: Vec<TopicStatus>) -> LinkStatus {
         slots: 1,
         memory_bytes: 5,
         data_producer_id: None,
+        first_record: None,
     }
 }
 

@@ -13,7 +13,8 @@ use std::{
 use app::{
     access::Role,
     api::tokens::{self, TokenInput},
-    engine::{BoxFuture, Engine, PlanRequest},
+    caller::Cookies,
+    engine::{BoxFuture, Engine, Listing, PlanRequest},
 };
 use axum::{
     Router,
@@ -28,8 +29,9 @@ use model::{
     status::LinkStatus,
 };
 use serde_json::{Value, json};
-use server::http::{Api, Metrics, router};
+use server::http::{Api, Metrics, WebSettings, router};
 use store::{By, DatabaseUrl, Key, Store};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 /// Stands in every password field; no answer may hold it.
@@ -43,6 +45,11 @@ pub struct FakeEngine {
     /// The fingerprint of the next plan.
     pub fingerprint: Mutex<String>,
     pub refusals: Mutex<Vec<String>>,
+    /// What stands at each cluster, by its name; one that is not here does not answer.
+    pub listings: Mutex<BTreeMap<String, Listing>>,
+    pub records: Mutex<BTreeMap<String, i64>>,
+    /// What runs.
+    pub statuses: Mutex<Arc<Vec<LinkStatus>>>,
 }
 
 impl Engine for FakeEngine {
@@ -51,7 +58,7 @@ impl Engine for FakeEngine {
     }
 
     fn statuses(&self) -> Arc<Vec<LinkStatus>> {
-        Arc::default()
+        self.statuses.lock().unwrap().clone()
     }
 
     fn probe(&self, cluster: ClusterSpec) -> BoxFuture<'_, Ladder> {
@@ -64,6 +71,41 @@ impl Engine for FakeEngine {
                 cluster_id,
                 brokers: Vec::new(),
             }
+        })
+    }
+
+    fn listing(
+        &self,
+        cluster: ClusterSpec,
+        _max_age: Duration,
+    ) -> BoxFuture<'_, Result<Arc<Listing>, Problem>> {
+        let known = self
+            .listings
+            .lock()
+            .unwrap()
+            .get(cluster.name.as_str())
+            .cloned();
+        Box::pin(async move {
+            known.map(Arc::new).ok_or_else(|| Problem {
+                code: "connect.timeout".to_owned(),
+                status: 503,
+                title: "The topics cannot be listed.".to_owned(),
+                ..Problem::default()
+            })
+        })
+    }
+
+    fn count_records(
+        &self,
+        _cluster: ClusterSpec,
+        topics: Vec<String>,
+    ) -> BoxFuture<'_, BTreeMap<String, i64>> {
+        let known = self.records.lock().unwrap().clone();
+        Box::pin(async move {
+            known
+                .into_iter()
+                .filter(|(topic, _)| topics.contains(topic))
+                .collect()
         })
     }
 
@@ -136,6 +178,17 @@ impl Answer {
     }
 }
 
+/// Makes an API that has no store yet; `limit` is the longest time of a request.
+pub fn api(metrics: Metrics, limit: Duration) -> Api {
+    let settings = WebSettings {
+        metrics,
+        cookies: Cookies::Plain,
+        site: "no-site".into(),
+        limit,
+    };
+    Api::new(settings, CancellationToken::new())
+}
+
 impl Harness {
     pub async fn new() -> Self {
         Self::with(Metrics::WithToken).await
@@ -161,9 +214,9 @@ impl Harness {
             made.insert(role, tokens::issue(&store, &input, by).await.unwrap().token);
         }
         let engine = Arc::new(FakeEngine::default());
-        let api = Api::new(metrics);
+        let api = api(metrics, Duration::from_secs(30));
         api.host(store.clone(), engine.clone());
-        let router = router(api, Duration::from_secs(30));
+        let router = router(api);
         Self {
             router,
             engine,
@@ -171,6 +224,12 @@ impl Harness {
             tokens: made,
             folder,
         }
+    }
+
+    /// Returns the file of the database.
+    #[allow(dead_code, reason = "this file serves several tests")]
+    pub fn database(&self) -> PathBuf {
+        self.folder.join("causeway.db")
     }
 
     pub fn token(&self, role: Role) -> &str {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use app::access::Role;
 use axum::{body::Body, http::Request};
 use serde_json::{Value, json};
-use server::http::{Api, Metrics, router};
+use server::http::{Metrics, router};
 use tower::ServiceExt;
 
-use crate::harness::{CANARY, Harness, cluster, link};
+use crate::harness::{CANARY, Harness, api, cluster, link};
 
 async fn post(
     harness: &Harness,
@@ -211,8 +211,7 @@ async fn a_panic_answers_500_without_its_words() {
 
 #[tokio::test]
 async fn without_a_database_the_process_is_alive_but_not_ready() {
-    let api = Api::new(Metrics::Everybody);
-    let router = router(api, Duration::from_secs(5));
+    let router = router(api(Metrics::Everybody, Duration::from_secs(5)));
     for (path, status) in [
         ("/healthz", 200),
         ("/metrics", 200),
@@ -227,10 +226,10 @@ async fn without_a_database_the_process_is_alive_but_not_ready() {
 
 #[tokio::test]
 async fn a_request_that_takes_too_long_is_given_up() {
-    let api = Api::new(Metrics::WithToken);
+    let api = api(Metrics::WithToken, Duration::from_millis(50));
     let harness = Harness::new().await;
     api.host(harness.store.clone(), harness.engine.clone());
-    let router = router(api, Duration::from_millis(50));
+    let router = router(api);
     let never = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();
     let mut request = harness.request(Role::Administrator, "POST", "/api/v1/links", &json!({}));
     *request.body_mut() = Body::from_stream(never);

@@ -3,7 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod access;
+mod accounts;
+mod cluster_forms;
 mod clusters;
 mod harness;
 mod input;
+mod link_forms;
 mod links;
+mod pages;

@@ -143,6 +143,7 @@ pub(super) struct Worker {
     problems: Problems,
     rates: RateMeter,
     latency: LatencyMeter,
+    first_record: Option<model::status::FirstRecord>,
     throttled_ms: u64,
     /// Monotonic deadline while the link is left.
     leaving_until_ms: Option<i64>,
@@ -201,6 +202,7 @@ impl Worker {
             findings: BTreeMap::new(),
             problems: Problems::default(),
             rates: RateMeter::default(),
+            first_record: None,
             throttled_ms: 0,
             leaving_until_ms: None,
             last_second_ms: 0,

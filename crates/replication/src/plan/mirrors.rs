@@ -89,6 +89,28 @@ pub async fn read_mirrors(destination: &Client, link: &Name) -> Result<Mirrors, 
     Ok(mirrors)
 }
 
+/// Returns the mirrors of all links as far as their control topics can be read: what a preview leaves out, the plan tells.
+///
+/// # Errors
+/// Where the destination does not answer.
+pub(super) async fn read_all(
+    destination: &Client,
+    metadata: &ClusterMetadata,
+) -> Result<Vec<Taken>, Error> {
+    let mut mirrors = Vec::new();
+    for topic in &metadata.topics {
+        let Some(name) = topic.name.strip_prefix(CONTROL_TOPIC) else {
+            continue;
+        };
+        match read_root(destination, metadata, topic).await {
+            Ok(state) => mirrors.extend(taken(name, &state)),
+            Err(Unread::Kafka(error)) if error.is_connection() => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok(mirrors)
+}
+
 fn taken(link: &str, state: &ControlState) -> Vec<Taken> {
     let Ok(link) = link.parse::<Name>() else {
         return Vec::new();

@@ -22,6 +22,20 @@ pub(super) fn unreachable(cluster: &ClusterSpec, error: &Error) -> Box<Problem> 
     })
 }
 
+/// A cluster's topics cannot be listed.
+pub(super) fn not_listed(cluster: &ClusterSpec, cause: &str, code: &str) -> Problem {
+    let name = &cluster.name;
+    Problem {
+        code: code.to_owned(),
+        status: 503,
+        title: format!("The topics of cluster `{name}` cannot be listed."),
+        detail: format!("Cluster `{name}`: {cause}."),
+        cause: Some(cause.to_owned()),
+        next_step: Some(format!("Test the connection of cluster `{name}`.")),
+        ..Problem::default()
+    }
+}
+
 /// Both answer, but not in time.
 pub(super) fn too_slow(request: &PlanRequest) -> Box<Problem> {
     let (source, destination) = (&request.source.name, &request.destination.name);

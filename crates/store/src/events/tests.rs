@@ -72,6 +72,7 @@ async fn lists_the_events_of_one_subject(db: &Db) {
         Subject::Link("2".to_owned()),
         Subject::Cluster("1".to_owned()),
         Subject::Token("1".to_owned()),
+        Subject::User("1".to_owned()),
         Subject::Installation,
     ];
     for (n, subject) in (0..).zip(&subjects) {
@@ -95,4 +96,11 @@ async fn lists_the_events_of_one_subject(db: &Db) {
         assert_eq!((&new.subject, &old.subject), (subject, subject));
         assert_eq!(new.at_ms, old.at_ms + 10);
     }
+    let objects = store
+        .events_of_objects(&PageQuery::first(99))
+        .await
+        .unwrap();
+    let shown = |event: &Event| matches!(event.subject, Subject::Link(_) | Subject::Cluster(_));
+    assert_eq!(objects.items.len(), 6);
+    assert!(objects.items.iter().all(shown));
 }

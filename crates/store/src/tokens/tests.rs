@@ -6,6 +6,7 @@ on_both!(
     a_revoked_token_is_not_found_any_more,
     the_same_text_cannot_be_stored_twice,
     lists_in_order_of_making,
+    an_owned_token_is_listed_and_revoked_by_its_owner_alone,
 );
 
 fn new(name: &str, byte: u8, expires_at_ms: Option<i64>) -> NewToken {
@@ -14,6 +15,7 @@ fn new(name: &str, byte: u8, expires_at_ms: Option<i64>) -> NewToken {
         role: "admin".to_owned(),
         sha256: [byte; 32],
         expires_at_ms,
+        owner_id: None,
     }
 }
 
@@ -104,4 +106,32 @@ async fn lists_in_order_of_making(db: &Db) {
         .collect();
     assert_eq!(names, ["t1", "t2", "t3"]);
     assert_eq!(second.next, None);
+}
+
+async fn an_owned_token_is_listed_and_revoked_by_its_owner_alone(db: &Db) {
+    let store = db.open().await;
+    let ann = crate::users::tests::new("ann");
+    let owner = store.create_first_user(&ann, None, ANN).await.unwrap().id;
+    let nobodys = store.create_token(&new("ci", 1, None), ANN).await.unwrap();
+    let owned = NewToken {
+        owner_id: Some(owner.clone()),
+        ..new("own", 2, None)
+    };
+    let own = store.create_token(&owned, ANN).await.unwrap();
+    assert_eq!(own.owner_role.as_deref(), Some("administrator"));
+    let found = store.token_by_hash(&[2; 32], NOW).await.unwrap();
+    assert_eq!(found, Some(own.clone()));
+    let listed = store.tokens_of(&owner, &PageQuery::first(9)).await.unwrap();
+    assert_eq!(listed.items, [own.clone()]);
+    for (who, id) in [(owner.as_str(), &nobodys.id), ("bob", &own.id)] {
+        let refused = store.revoke_token_of(who, id, ANN).await.unwrap_err();
+        assert!(matches!(refused, StoreError::NotFound { .. }), "{refused}");
+    }
+    let revoked = store.revoke_token_of(&owner, &own.id, later(1)).await;
+    assert_eq!(revoked.unwrap().revoked_at_ms, Some(NOW + 1));
+    let stranger = NewToken {
+        owner_id: Some("nobody".to_owned()),
+        ..new("own", 3, None)
+    };
+    assert!(store.create_token(&stranger, ANN).await.is_err());
 }

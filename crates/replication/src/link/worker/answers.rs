@@ -1,7 +1,7 @@
 //! What the destination answers: counted when it is what was expected, judged when it is not.
 
 use kafka::{Error, ErrorCode};
-use model::problem::Problem;
+use model::{problem::Problem, status::FirstRecord};
 use tracing::{debug, warn};
 
 use super::Worker;
@@ -73,7 +73,12 @@ impl Worker {
             None => flow.failed(Failed::NoReply),
         };
         match verdict {
-            Verdict::Acknowledged => self.delivered(part),
+            Verdict::Acknowledged => {
+                if let Some((_, base_offset)) = answer {
+                    self.note_first(&part, base_offset);
+                }
+                self.delivered(part);
+            }
             Verdict::TakeOver => {
                 let why = answer.map_or("no answer", |(error, _)| error.name());
                 if answer.is_some_and(|(error, _)| error.is_stale_metadata()) {
@@ -137,6 +142,27 @@ impl Worker {
             ..Problem::default()
         };
         self.partition_problem(id, problem);
+    }
+
+    /// Keeps the first delivery, which somebody who has just started the link waits for.
+    fn note_first(&mut self, part: &SentPart, destination_offset: i64) {
+        if self.first_record.is_some() || destination_offset < 0 {
+            return;
+        }
+        let acknowledged_at_ms = self.wire.wall_ms();
+        let partition = &self.partitions[part.id.0];
+        self.first_record = Some(FirstRecord {
+            topic: partition.identity.source_topic.clone(),
+            mirror_topic: partition.mirror.to_string(),
+            partition: partition.identity.partition,
+            source_offset: part.source_base,
+            destination_offset,
+            acknowledged_at_ms,
+            timestamp_ms: part.first_timestamp_ms,
+            live: partition
+                .live_from
+                .is_some_and(|from| part.source_base >= from),
+        });
     }
 
     pub(super) fn delivered(&mut self, part: SentPart) {

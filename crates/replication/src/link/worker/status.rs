@@ -48,6 +48,7 @@ pub(super) fn starting(link: &DesiredLink, now_ms: i64) -> LinkStatus {
         slots: link.spec.slots,
         memory_bytes: 0,
         data_producer_id: None,
+        first_record: None,
     }
 }
 
@@ -159,6 +160,7 @@ impl Worker {
             slots: spec.map_or(self.link.spec.slots, |spec| spec.slots),
             memory_bytes: self.budget.used() as u64,
             data_producer_id: spec.and_then(|spec| spec.data_producer_id),
+            first_record: self.first_record.clone(),
         }
     }
 

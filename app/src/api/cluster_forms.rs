@@ -1,0 +1,395 @@
+//! The forms of clusters: a new one, and changes of a stored one. Each is a draft until it is saved.
+//!
+//! Guarantees: what was typed survives every refusal; a form posted twice makes one cluster; changes are laid over a
+//! version that somebody else saved only after they were shown; a password enters a draft sealed and never leaves it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{
+    Secret,
+    cluster::ClusterView,
+    draft::ClusterDraft,
+    problem::{FieldError, Problem},
+    saved_draft::DraftKind,
+};
+use store::StoreError;
+
+use super::{
+    accounts::Person,
+    clusters,
+    drafts::{self, DraftInput, DraftSave, DraftView},
+};
+use crate::{
+    Context,
+    problems::{self, from_store},
+};
+
+mod body;
+mod merge;
+mod save;
+
+pub use body::{Base, FormBody, Paste};
+pub use merge::{Difference, differences};
+
+/// Name of the password among a draft's secrets.
+const PASSWORD: &str = "password";
+
+/// Which button of the form was pressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verb {
+    /// Make the cluster, or change it.
+    #[default]
+    Save,
+    /// Climb the connection ladder with what is typed.
+    Test,
+    /// Read the pasted client.properties into the form.
+    Paste,
+    /// Lay the form's changes over what somebody else saved meanwhile.
+    OnTop,
+    /// Forget the draft.
+    Discard,
+}
+
+impl std::str::FromStr for Verb {
+    type Err = UnknownVerb;
+
+    fn from_str(word: &str) -> Result<Self, UnknownVerb> {
+        match word {
+            "save" => Ok(Self::Save),
+            "test" => Ok(Self::Test),
+            "paste" => Ok(Self::Paste),
+            "on_top" => Ok(Self::OnTop),
+            "discard" => Ok(Self::Discard),
+            _ => Err(UnknownVerb),
+        }
+    }
+}
+
+/// No button of the form sends this word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no button of a cluster's form sends this")]
+pub struct UnknownVerb;
+
+/// A form as it was posted.
+#[derive(Clone, Debug)]
+pub struct Posted {
+    pub draft: String,
+    pub verb: Verb,
+    pub form: ClusterDraft,
+    /// Empty keeps the stored one.
+    pub password: Secret,
+    /// Pasted client.properties; they may hold a password.
+    pub properties: Secret,
+    /// Revision of the other version that the page showed beside the form's.
+    pub seen: Option<i64>,
+}
+
+/// A draft with its form.
+#[derive(Clone, Debug)]
+pub struct OpenForm {
+    pub draft: DraftView,
+    pub body: FormBody,
+}
+
+impl OpenForm {
+    fn of(draft: DraftView) -> Self {
+        // A body that cannot be read was written by a newer version: the form begins anew.
+        let body = serde_json::from_value(draft.body.clone()).unwrap_or_default();
+        Self { draft, body }
+    }
+
+    /// Returns the address of the form's page.
+    pub fn path(&self) -> String {
+        match self.draft.kind {
+            DraftKind::ClusterEdit => {
+                format!("/clusters/{}/edit/{}", self.draft.subject, self.draft.id)
+            }
+            _ => format!("/clusters/new/{}", self.draft.id),
+        }
+    }
+
+    /// Returns the name of the cluster that is edited, `None` for a new one.
+    pub fn subject(&self) -> Option<&str> {
+        (self.draft.kind == DraftKind::ClusterEdit).then_some(self.draft.subject.as_str())
+    }
+
+    /// Says whether a password was typed into this form.
+    pub fn has_password(&self) -> bool {
+        self.draft.secret_names.contains(PASSWORD)
+    }
+
+    /// Returns the faults that the page shows, none before the form was first sent. `stored` is the edited cluster.
+    pub fn faults(&self, stored: Option<&ClusterView>) -> Vec<FieldError> {
+        if !self.body.checked {
+            return Vec::new();
+        }
+        let made = match stored {
+            Some(stored) => self.body.form.apply(stored, None),
+            None => self.body.form.spec(None),
+        };
+        let mut faults = self.body.refused.clone();
+        faults.extend(made.err().unwrap_or_default());
+        faults
+    }
+}
+
+/// Begins the form of a new cluster and returns its address. `then` is where saving leads, empty for the cluster's page.
+/// A form that was begun for the same and never sent is taken up again.
+pub async fn begin_new(context: &Context, person: &Person, then: &str) -> Result<String, Problem> {
+    let body = FormBody {
+        then: then.to_owned(),
+        ..FormBody::default()
+    };
+    begin(context, person, DraftKind::Cluster, "", body).await
+}
+
+/// Begins the form of changes of a cluster and returns its address.
+pub async fn begin_edit(context: &Context, person: &Person, name: &str) -> Result<String, Problem> {
+    let view = clusters::get(context, &person.actor, name).await?;
+    let form = ClusterDraft::of(&view);
+    let body = FormBody {
+        base: Some(Base {
+            form: form.clone(),
+            revision: view.revision,
+        }),
+        form,
+        ..FormBody::default()
+    };
+    begin(context, person, DraftKind::ClusterEdit, name, body).await
+}
+
+async fn begin(
+    context: &Context,
+    person: &Person,
+    kind: DraftKind,
+    subject: &str,
+    body: FormBody,
+) -> Result<String, Problem> {
+    for known in drafts::list(context, person, kind).await? {
+        let untouched = known.revision == 1 && known.subject == subject;
+        if untouched
+            && let Ok(form) = open(context, person, &known.id).await
+            && form.body == body
+        {
+            return Ok(form.path());
+        }
+    }
+    Ok(create(context, person, kind, subject, body).await?.path())
+}
+
+async fn create(
+    context: &Context,
+    person: &Person,
+    kind: DraftKind,
+    subject: &str,
+    body: FormBody,
+) -> Result<OpenForm, Problem> {
+    let input = DraftInput {
+        kind,
+        subject: subject.to_owned(),
+        base_revision: body.base.as_ref().map(|base| base.revision),
+        body: body.json(),
+        secrets: BTreeMap::new(),
+    };
+    Ok(OpenForm::of(drafts::create(context, person, input).await?))
+}
+
+/// Returns the form of a draft. Errors: `draft.not_found`, for drafts of links too.
+pub async fn open(context: &Context, person: &Person, id: &str) -> Result<OpenForm, Problem> {
+    let draft = drafts::get(context, person, id).await?;
+    match draft.kind {
+        DraftKind::Cluster | DraftKind::ClusterEdit => Ok(OpenForm::of(draft)),
+        // Not one that this form could show.
+        DraftKind::Link | DraftKind::LinkEdit => {
+            let kind = "draft";
+            let name = id.to_owned();
+            Err(from_store(StoreError::NotFound { kind, name }))
+        }
+    }
+}
+
+/// Takes a posted form and returns where to go: back to its page, or on to what was made.
+///
+/// # Errors
+/// Only what the form itself cannot tell: a missing role, a database that is away.
+pub async fn submit(context: &Context, person: &Person, posted: Posted) -> Result<String, Problem> {
+    let form = match open(context, person, &posted.draft).await {
+        Ok(form) => form,
+        Err(problem) if problem.status == 404 => match gone(context, person, &posted).await? {
+            Gone::Done(path) => return Ok(path),
+            Gone::Begun(form) => form,
+        },
+        Err(problem) => return Err(problem),
+    };
+    if posted.verb == Verb::Discard {
+        return discard(context, person, &form).await;
+    }
+    let (verb, seen) = (posted.verb, posted.seen);
+    let (form, sent) = keep(context, person, form, posted).await?;
+    match verb {
+        Verb::Test if sent.is_whole => test(context, person, form).await,
+        Verb::Save if sent.is_whole => save::save(context, person, form, sent).await,
+        Verb::OnTop if sent.is_whole => save::on_top(context, person, form, sent, seen).await,
+        _ => Ok(form.path()),
+    }
+}
+
+/// What became of a form whose draft is gone.
+enum Gone {
+    /// It was saved already: it came twice.
+    Done(String),
+    /// The draft was over: here is a new one, so that nothing is typed again.
+    Begun(OpenForm),
+}
+
+async fn gone(context: &Context, person: &Person, posted: &Posted) -> Result<Gone, Problem> {
+    let password = Some(posted.password.clone());
+    if let Ok(spec) = posted.form.spec(password)
+        && clusters::is_stored(context, &person.actor, &spec).await
+    {
+        return Ok(Gone::Done(format!("/clusters/{}", spec.name)));
+    }
+    if posted.verb == Verb::Discard {
+        return Ok(Gone::Done("/clusters".to_owned()));
+    }
+    let body = FormBody::default();
+    let form = create(context, person, DraftKind::Cluster, "", body).await?;
+    Ok(Gone::Begun(form))
+}
+
+async fn discard(context: &Context, person: &Person, form: &OpenForm) -> Result<String, Problem> {
+    drafts::delete(context, person, &form.draft.id).await?;
+    context.ladders.forget(&form.draft.id);
+    Ok(match form.subject() {
+        Some(name) => format!("/clusters/{name}"),
+        None if !form.body.then.is_empty() => form.body.then.clone(),
+        None => "/clusters".to_owned(),
+    })
+}
+
+/// What was posted, as far as saving needs it.
+struct Sent {
+    /// Typed now or before.
+    password: Option<Secret>,
+    /// The form was kept as it was sent, nothing was cut off.
+    is_whole: bool,
+    /// Neither form nor password differ from the draft as it was.
+    is_unchanged: bool,
+}
+
+/// Keeps what was posted in its draft.
+async fn keep(
+    context: &Context,
+    person: &Person,
+    form: OpenForm,
+    posted: Posted,
+) -> Result<(OpenForm, Sent), Problem> {
+    let before = &form.body;
+    let mut body = FormBody {
+        form: posted.form,
+        checked: true,
+        refused: Vec::new(),
+        ..before.clone()
+    };
+    if let Some(subject) = form.subject() {
+        // The name stands on the page of an edited cluster and is no input.
+        body.form.name = subject.to_owned();
+    }
+    let mut password = Some(posted.password).filter(|typed| !typed.expose().is_empty());
+    if posted.verb == Verb::Paste {
+        // Properties seldom say all: the form is checked when it is sent.
+        body.checked = before.checked;
+        password = body.paste(posted.properties.expose()).or(password);
+    }
+    body.refused = body.cut();
+    if password
+        .as_ref()
+        .is_some_and(|typed| typed.expose().len() > body::LONGEST_LINE)
+    {
+        password = None;
+        body.refuse(PASSWORD, "The password has at most 1,000 characters.");
+    }
+    let is_unchanged = body.form == before.form && password.is_none();
+    if !is_unchanged {
+        body.edits += 1;
+    }
+    let is_whole = body.refused.is_empty();
+    let typed = password.map(|password| (PASSWORD.to_owned(), password));
+    let form = store(context, person, form, body, typed.into_iter().collect()).await?;
+    let mut secrets = drafts::secrets(context, person, &form.draft.id).await?;
+    let sent = Sent {
+        password: secrets.remove(PASSWORD),
+        is_whole,
+        is_unchanged,
+    };
+    Ok((form, sent))
+}
+
+async fn store(
+    context: &Context,
+    person: &Person,
+    form: OpenForm,
+    body: FormBody,
+    secrets: BTreeMap<String, Secret>,
+) -> Result<OpenForm, Problem> {
+    if body == form.body && secrets.is_empty() {
+        return Ok(form);
+    }
+    let change = DraftSave {
+        body: body.json(),
+        secrets,
+        forget: BTreeSet::new(),
+        revision: None,
+    };
+    let saved = drafts::save(context, person, &form.draft.id, change).await?;
+    Ok(OpenForm::of(saved))
+}
+
+/// Tests what is typed and returns to the form.
+async fn test(context: &Context, person: &Person, form: OpenForm) -> Result<String, Problem> {
+    let path = format!("{}#ladder", form.path());
+    let stored = save::stored(context, person, &form).await?;
+    let secrets = drafts::secrets(context, person, &form.draft.id).await?;
+    let Ok(spec) = save::spec_of(
+        &form.body.form,
+        stored.as_ref(),
+        secrets.get(PASSWORD).cloned(),
+    ) else {
+        return Ok(form.path());
+    };
+    let tested = clusters::testable(context, &person.actor, form.subject(), spec).await;
+    match tested {
+        Ok(spec) => {
+            let begun = crate::ladders::Climb::begun(context.now_ms, form.body.edits);
+            let id = &form.draft.id;
+            context
+                .ladders
+                .climb(id, context.engine.as_ref(), spec, begun)
+                .await;
+            Ok(path)
+        }
+        Err(problem) => refuse(context, person, form, problem).await,
+    }
+}
+
+/// Keeps what only the service function found faulty, so that the page tells it; returns there.
+async fn refuse(
+    context: &Context,
+    person: &Person,
+    form: OpenForm,
+    problem: Problem,
+) -> Result<String, Problem> {
+    if problem.fields.is_empty() {
+        return Err(problem);
+    }
+    let path = form.path();
+    let mut body = form.body.clone();
+    body.refused = ClusterDraft::at_inputs(problem.fields);
+    store(context, person, form, body, BTreeMap::new()).await?;
+    Ok(path)
+}
+
+/// The problem of a name that another cluster has.
+fn taken() -> Problem {
+    problems::invalid_field("name", "Another cluster has this name: choose another one.")
+}

@@ -1,0 +1,385 @@
+//! The form of a link, step by step: drafts of new links and of changes to one.
+//!
+//! Guarantees: what was typed is saved before it is looked at, faulty or not; posting a step twice does it once; the last
+//! step makes one link however often it is posted.
+
+mod check;
+mod conflict;
+mod finish;
+mod preview;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{
+    draft::{LinkDraft, Part, proposed_name},
+    link::LinkSpec,
+    problem::Problem,
+    saved_draft::{DraftKind, DraftSummary},
+};
+use serde::{Deserialize, Serialize};
+use store::StoreError;
+
+use super::{
+    accounts::Person,
+    drafts::{self, DraftInput, DraftSave, DraftView},
+    links,
+};
+use crate::{
+    Context,
+    access::{Action, Resource, authorize},
+    pages::link_form::{
+        step::{Place, Step},
+        view::{FormQuery, PreviewView},
+    },
+    problems::from_store,
+};
+
+pub use check::{faults, spec};
+pub use conflict::{differences, rebase};
+pub use finish::{finish, make_json, plan};
+pub use preview::preview;
+
+/// Longest name of a cluster that is kept, characters; longer ones are faulty all the same.
+const LONGEST_NAME: usize = 100;
+
+/// A form as it is saved.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LinkForm {
+    pub draft: LinkDraft,
+    /// The link that is edited, as it was when the editing began.
+    pub base: Option<LinkSpec>,
+    pub base_revision: i64,
+    /// The link that was made of this form.
+    pub made: Option<String>,
+}
+
+/// A saved form.
+#[derive(Clone, Debug)]
+pub struct OpenForm {
+    pub place: Place,
+    pub form: LinkForm,
+    pub saved_at_ms: i64,
+}
+
+impl OpenForm {
+    fn of(view: DraftView) -> Result<Self, Problem> {
+        let form = serde_json::from_value(view.body);
+        Ok(Self {
+            place: Place {
+                id: view.id,
+                link: view.subject,
+            },
+            form: form.map_err(|error| unreadable(&error))?,
+            saved_at_ms: view.updated_at_ms,
+        })
+    }
+}
+
+/// Begins the form of a new link, or goes on with one that was left untouched.
+pub async fn begin(context: &Context, person: &Person) -> Result<Place, Problem> {
+    authorize(&person.actor, Action::Create, Resource::Links)?;
+    for summary in drafts::list(context, person, DraftKind::Link).await? {
+        let known = open(context, person, &summary.id).await?;
+        if known.form == LinkForm::default() {
+            return Ok(known.place);
+        }
+    }
+    create(context, person, DraftKind::Link, "", LinkForm::default()).await
+}
+
+/// Begins to edit a link, or goes on with what was begun.
+pub async fn begin_edit(context: &Context, person: &Person, name: &str) -> Result<Place, Problem> {
+    authorize(&person.actor, Action::Change, Resource::Link(name))?;
+    let link = links::get(context, &person.actor, name).await?;
+    let begun = drafts::list(context, person, DraftKind::LinkEdit).await?;
+    if let Some(known) = begun.into_iter().find(|draft| draft.subject == name) {
+        return Ok(Place {
+            id: known.id,
+            link: known.subject,
+        });
+    }
+    let form = LinkForm {
+        draft: LinkDraft::of(&link.spec),
+        base: Some(link.spec),
+        base_revision: link.revision,
+        made: None,
+    };
+    create(context, person, DraftKind::LinkEdit, name, form).await
+}
+
+async fn create(
+    context: &Context,
+    person: &Person,
+    kind: DraftKind,
+    subject: &str,
+    form: LinkForm,
+) -> Result<Place, Problem> {
+    let input = DraftInput {
+        kind,
+        subject: subject.to_owned(),
+        base_revision: form.base.as_ref().map(|_| form.base_revision),
+        body: json(&form)?,
+        secrets: BTreeMap::new(),
+    };
+    let view = drafts::create(context, person, input).await?;
+    Ok(OpenForm::of(view)?.place)
+}
+
+/// Returns a saved form of this person. Errors: `draft.not_found`.
+pub async fn open(context: &Context, person: &Person, id: &str) -> Result<OpenForm, Problem> {
+    let view = drafts::get(context, person, id).await?;
+    match view.kind {
+        DraftKind::Link | DraftKind::LinkEdit => OpenForm::of(view),
+        DraftKind::Cluster | DraftKind::ClusterEdit => Err(from_store(StoreError::NotFound {
+            kind: "draft",
+            name: id.to_owned(),
+        })),
+    }
+}
+
+/// Saves a changed form.
+pub(crate) async fn save(
+    context: &Context,
+    person: &Person,
+    open: &OpenForm,
+) -> Result<(), Problem> {
+    let change = DraftSave {
+        body: json(&open.form)?,
+        secrets: BTreeMap::new(),
+        forget: BTreeSet::new(),
+        revision: None,
+    };
+    drafts::save(context, person, &open.place.id, change)
+        .await
+        .map(|_| ())
+}
+
+/// Throws a form away; one that is gone already is no error.
+pub async fn discard(context: &Context, person: &Person, id: &str) -> Result<(), Problem> {
+    match drafts::delete(context, person, id).await {
+        Err(problem) if problem.status == 404 => Ok(()),
+        other => other,
+    }
+}
+
+/// Lists this person's unfinished forms, last changed first.
+pub async fn unfinished(
+    context: &Context,
+    person: &Person,
+) -> Result<Vec<(DraftSummary, OpenForm)>, Problem> {
+    let mut all = Vec::new();
+    for kind in [DraftKind::Link, DraftKind::LinkEdit] {
+        for summary in drafts::list(context, person, kind).await? {
+            let known = open(context, person, &summary.id).await?;
+            let untouched = known.form == LinkForm::default();
+            if known.form.made.is_none() && !untouched {
+                all.push((summary, known));
+            }
+        }
+    }
+    all.sort_by_key(|(summary, _)| std::cmp::Reverse(summary.updated_at_ms));
+    Ok(all)
+}
+
+/// Chooses a cluster for the source or the destination and returns the address to go on at.
+pub async fn save_end(
+    context: &Context,
+    person: &Person,
+    id: &str,
+    ((step, cluster), pressed): ((Step, &str), Pressed),
+) -> Result<String, Problem> {
+    let mut open = open(context, person, id).await?;
+    if open.form.base.is_some() {
+        return Ok(open.place.path(Step::Topics));
+    }
+    let draft = &mut open.form.draft;
+    let proposed = proposed_name(&draft.source, &draft.destination);
+    let cluster: String = cluster.chars().take(LONGEST_NAME).collect();
+    match step {
+        // Nothing chosen: what was chosen before stays.
+        _ if cluster.is_empty() => {}
+        Step::Source => draft.source = cluster,
+        _ => draft.destination = cluster,
+    }
+    if draft.name.is_empty() || draft.name == proposed {
+        draft.name = free_name(context, proposed_name(&draft.source, &draft.destination)).await?;
+    }
+    save(context, person, &open).await?;
+    if let Pressed::Step(step) = pressed {
+        return Ok(open.place.path(step));
+    }
+    let faults = faults(context, &open.form, step).await?;
+    Ok(onward(&open.place, step, faults.is_empty()))
+}
+
+/// Returns the proposal, with a number where a link has that name.
+async fn free_name(context: &Context, proposed: String) -> Result<String, Problem> {
+    if proposed.is_empty() {
+        return Ok(proposed);
+    }
+    for number in 1..20 {
+        let name = match number {
+            1 => proposed.clone(),
+            number => format!("{proposed}-{number}"),
+        };
+        match context.store.link(&name).await {
+            Err(StoreError::NotFound { .. }) => return Ok(name),
+            Err(error) => return Err(from_store(error)),
+            Ok(_) => {}
+        }
+    }
+    Ok(proposed)
+}
+
+/// What was pressed on a step's page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pressed {
+    Continue,
+    /// Saves and goes to another step without a look at faults.
+    Step(Step),
+    AddRow,
+    RemoveRow(usize),
+    /// Shows the page again, from this row of the preview on.
+    Preview {
+        at: u32,
+        fresh: bool,
+    },
+}
+
+impl Pressed {
+    /// Reads the value of a submit button: `continue`, `add`, `remove-3`, `page-50`, `refresh`, `step-source`.
+    pub fn of(word: &str) -> Self {
+        let (verb, rest) = word.split_once('-').unwrap_or((word, ""));
+        let preview = |at, fresh| Self::Preview { at, fresh };
+        match (verb, rest.parse::<u32>().ok(), Step::of(rest)) {
+            ("continue", ..) => Self::Continue,
+            ("add", ..) => Self::AddRow,
+            ("remove", Some(row), _) => Self::RemoveRow(row as usize),
+            ("page", Some(at), _) => preview(at, false),
+            ("refresh", ..) => preview(0, true),
+            ("step", _, Some(step)) => Self::Step(step),
+            _ => preview(0, false),
+        }
+    }
+}
+
+/// Saves the step of the topics and returns the address to go on at.
+pub async fn save_topics(
+    context: &Context,
+    person: &Person,
+    id: &str,
+    (posted, filter, pressed): (LinkDraft, &str, Pressed),
+) -> Result<String, Problem> {
+    let mut open = open(context, person, id).await?;
+    let draft = std::mem::take(&mut open.form.draft);
+    open.form.draft = draft.with(Part::Topics, posted);
+    match pressed {
+        Pressed::AddRow => open.form.draft.add_row(),
+        Pressed::RemoveRow(row) => open.form.draft.remove_row(row),
+        _ => {}
+    }
+    save(context, person, &open).await?;
+    let here = open.place.path(Step::Topics);
+    let filter = url_encoded(filter);
+    match pressed {
+        Pressed::Continue => {
+            let faults = faults(context, &open.form, Step::Topics).await?;
+            Ok(onward(&open.place, Step::Topics, faults.is_empty()))
+        }
+        Pressed::Step(step) => Ok(open.place.path(step)),
+        Pressed::AddRow => {
+            let last = open.form.draft.rows.len().saturating_sub(1);
+            Ok(format!("{here}?filter={filter}#field-rows-{last}--pattern"))
+        }
+        Pressed::RemoveRow(_) => Ok(format!("{here}?filter={filter}")),
+        Pressed::Preview { at, fresh } => {
+            let fresh = if fresh { "&fresh=1" } else { "" };
+            Ok(format!("{here}?filter={filter}&at={at}{fresh}#preview"))
+        }
+    }
+}
+
+/// Saves the rows and names as they are being typed, and returns what they match.
+pub async fn typed(
+    context: &Context,
+    person: &Person,
+    id: &str,
+    (posted, filter): (LinkDraft, String),
+) -> Result<PreviewView, Problem> {
+    let mut open = open(context, person, id).await?;
+    let before = open.form.draft.clone();
+    open.form.draft = before.clone().with(Part::Topics, posted);
+    if open.form.draft != before {
+        save(context, person, &open).await?;
+    }
+    let query = FormQuery {
+        filter,
+        ..FormQuery::default()
+    };
+    preview(context, &person.actor, &open.form, &query).await
+}
+
+/// Saves the step of the options, with the link's name and title, and returns the address to go on at.
+pub async fn save_options(
+    context: &Context,
+    person: &Person,
+    id: &str,
+    (posted, pressed): (LinkDraft, Pressed),
+) -> Result<String, Problem> {
+    let mut open = open(context, person, id).await?;
+    let draft = std::mem::take(&mut open.form.draft);
+    let (name, title) = (posted.name.clone(), posted.title.clone());
+    open.form.draft = draft.with(Part::Options, posted);
+    open.form.draft.title = title;
+    // A link keeps its name.
+    if open.form.base.is_none() {
+        open.form.draft.name = name;
+    }
+    save(context, person, &open).await?;
+    match pressed {
+        Pressed::Step(step) => Ok(open.place.path(step)),
+        _ => {
+            let faults = faults(context, &open.form, Step::Options).await?;
+            Ok(onward(&open.place, Step::Options, faults.is_empty()))
+        }
+    }
+}
+
+fn onward(place: &Place, step: Step, good: bool) -> String {
+    if good {
+        place.path(place.after(step))
+    } else {
+        format!("{}?check=1", place.path(step))
+    }
+}
+
+/// Returns `text` for the query of an address, cut to a length that addresses may have.
+fn url_encoded(text: &str) -> String {
+    const LONGEST: usize = 100;
+    let cut: String = text.chars().take(LONGEST).collect();
+    let one = |byte: u8| match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    cut.bytes().map(one).collect()
+}
+
+fn json(form: &LinkForm) -> Result<serde_json::Value, Problem> {
+    serde_json::to_value(form).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &serde_json::Error) -> Problem {
+    tracing::error!(%error, "a draft cannot be read or written");
+    Problem {
+        code: "draft.unreadable".to_owned(),
+        status: 500,
+        title: "This draft cannot be read.".to_owned(),
+        detail: "It was saved by another version of Causeway.".to_owned(),
+        next_step: Some("Begin a new one.".to_owned()),
+        ..Problem::default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

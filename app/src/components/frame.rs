@@ -1,0 +1,170 @@
+//! The frame around every page: top bar, rail, live indicator, the account's menu.
+
+use leptos::{prelude::*, server_fn::ServerFn};
+use leptos_router::components::{A, Outlet};
+
+use super::icon::{Glyph, Icon};
+use crate::{
+    fns::session::{SetTheme, SignOut},
+    live::{Feed, Freshness},
+    visitor::{Theme, Visitor},
+};
+
+/// Returns who looks at the page.
+pub fn visitor() -> Visitor {
+    use_context::<Visitor>().unwrap_or_default()
+}
+
+/// The layout of all pages that need a sign-in.
+#[component]
+pub fn Frame() -> impl IntoView {
+    let feed = Feed::provide();
+    #[cfg(feature = "hydrate")]
+    crate::keys::listen();
+    view! {
+        <a class="skip" href="#content" rel="external">"Skip to the content"</a>
+        <header class="top">
+            <button class="menu-button" type="button" popovertarget="rail" aria-label="Menu">
+                <Icon glyph=Signal::stored(Glyph::Menu) />
+            </button>
+            <A href="/" attr:class="brand">
+                <Mark />
+                <span>"Causeway"</span>
+            </A>
+            <span class="spring"></span>
+            <LiveIndicator feed />
+            <span class="zone" title="All times are UTC">"UTC"</span>
+            <AccountMenu />
+        </header>
+        <Rail />
+        <main id="content" tabindex="-1">
+            <Outlet />
+        </main>
+        <p class="unseen" role="status" aria-live="polite">{move || feed.news.get()}</p>
+    }
+    .into_any()
+}
+
+#[component]
+fn Mark() -> impl IntoView {
+    view! {
+        <svg class="mark" viewBox="0 0 24 16" width="24" height="16" aria-hidden="true" focusable="false">
+            <path d="M1 12h22M2 12C4 3 20 3 22 12M7 12V7.200M12 12V5.400M17 12V7.200" />
+        </svg>
+    }
+    .into_any()
+}
+
+#[component]
+fn Rail() -> impl IntoView {
+    let entries = [
+        ("/", Glyph::Map, "Map"),
+        ("/links", Glyph::Link, "Links"),
+        ("/clusters", Glyph::Cluster, "Clusters"),
+        ("/events", Glyph::Events, "Events"),
+        ("/account", Glyph::Account, "Account"),
+    ];
+    let entries = entries.map(|(href, glyph, word)| {
+        view! {
+            <li>
+                <A href=href exact={href == "/"}>
+                    <Icon glyph=Signal::stored(glyph) />
+                    {word}
+                </A>
+            </li>
+        }
+    });
+    view! {
+        <nav id="rail" class="rail" popover="auto" aria-label="Main">
+            <ul>{entries.collect_view()}</ul>
+        </nav>
+    }
+    .into_any()
+}
+
+/// Says how fresh the numbers are; pressing it stops and starts them.
+#[component]
+fn LiveIndicator(feed: Feed) -> impl IntoView {
+    let words = move || match feed.freshness.get() {
+        Freshness::Off => "off".to_owned(),
+        Freshness::Connecting => "connecting".to_owned(),
+        Freshness::Live => "live".to_owned(),
+        Freshness::Stale(seconds) => format!("stale {seconds} s"),
+        Freshness::Paused => "paused".to_owned(),
+    };
+    let tone = move || match feed.freshness.get() {
+        Freshness::Live => "live ok",
+        Freshness::Stale(_) => "live warn",
+        Freshness::Off | Freshness::Connecting | Freshness::Paused => "live idle",
+    };
+    let title = move || {
+        if feed.paused.get() {
+            "Numbers stand still. Press to let them move."
+        } else {
+            "Numbers renew every second. Press to stop them."
+        }
+    };
+    view! {
+        <button
+            type="button"
+            class=tone
+            title=title
+            aria-pressed=move || feed.paused.get().to_string()
+            on:click=move |_| feed.paused.update(|paused| *paused = !*paused)
+        >
+            <span class="dot" aria-hidden="true"></span>
+            <span class="unseen">"Live numbers: "</span>
+            <span class="live-word">{words}</span>
+        </button>
+    }
+    .into_any()
+}
+
+#[component]
+fn AccountMenu() -> impl IntoView {
+    let visitor = visitor();
+    let name = visitor.actor.map(|actor| actor.name).unwrap_or_default();
+    let initials: String = name.chars().take(2).collect::<String>().to_uppercase();
+    view! {
+        <button
+            type="button"
+            class="avatar"
+            popovertarget="account-menu"
+            aria-label=format!("Account of {name}")
+        >
+            <bdi>{initials}</bdi>
+        </button>
+        <div id="account-menu" class="account-menu" popover="auto">
+            <p class="account-name"><bdi>{name}</bdi></p>
+            <A href="/account">"Account, sessions, tokens"</A>
+            <ThemeForm theme=visitor.theme />
+            <form method="post" action=SignOut::url()>
+                <button type="submit" class="plain">"Sign out"</button>
+            </form>
+        </div>
+    }
+    .into_any()
+}
+
+/// Chooses the theme: a plain form, since the cookie must be there for the first paint.
+#[component]
+pub fn ThemeForm(theme: Theme) -> impl IntoView {
+    let buttons = Theme::ALL.map(|choice| {
+        view! {
+            <button
+                type="submit"
+                name="theme"
+                value=choice.as_str()
+                aria-pressed=(choice == theme).to_string()
+            >
+                {choice.as_str()}
+            </button>
+        }
+    });
+    view! {
+        <form method="post" action=SetTheme::url() class="segmented" aria-label="Theme">
+            {buttons.collect_view()}
+        </form>
+    }
+    .into_any()
+}

@@ -1,0 +1,212 @@
+//! The browser's half of the event stream.
+//!
+//! One task of the page owns the stream: it opens it while the tab is visible, ages the indicator every second, opens it
+//! again after an end (1 s to 30 s later) and closes it when the page is left.
+
+use std::{cell::RefCell, rc::Rc};
+
+use leptos::{leptos_dom::helpers::set_interval_with_handle, prelude::*};
+use serde_json::Value;
+use wasm_bindgen::{JsCast, closure::Closure};
+use web_sys::{EventSource, MessageEvent, VisibilityState};
+
+use super::{Feed, Freshness, View, merge};
+
+/// Seconds without an event after which numbers are stale.
+const STALE_S: u32 = 5;
+/// Longest pause before the stream is opened again, seconds.
+const LONGEST_PAUSE_S: u32 = 30;
+
+type Listener = Closure<dyn FnMut(MessageEvent)>;
+
+/// The open stream with its listeners, which live as long as it does.
+struct Open {
+    source: EventSource,
+    _listeners: Vec<Listener>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.source.close();
+    }
+}
+
+struct Stream<T: View> {
+    page: String,
+    /// The view as JSON, as far as events told.
+    json: Value,
+    shown: ReadSignal<T>,
+    show: WriteSignal<T>,
+    feed: Feed,
+    open: Option<Open>,
+    /// Id of the last event, so that the server goes on from there.
+    last_id: String,
+    /// Seconds since the last event.
+    quiet_s: u32,
+    /// Pause before the next try to open.
+    pause_s: u32,
+}
+
+/// Opens the stream of `page` and lets `show` follow it until the page is left.
+pub fn open<T: View>(page: String, shown: ReadSignal<T>, show: WriteSignal<T>) {
+    let feed = Feed::of_tab();
+    let json = serde_json::to_value(shown.get_untracked()).unwrap_or_default();
+    let stream = Rc::new(RefCell::new(Stream {
+        page,
+        json,
+        shown,
+        show,
+        feed,
+        open: None,
+        last_id: String::new(),
+        quiet_s: 0,
+        pause_s: 1,
+    }));
+    connect(&stream);
+    let ticking = Rc::clone(&stream);
+    let clock = set_interval_with_handle(move || tick(&ticking), std::time::Duration::from_secs(1));
+    let owned = StoredValue::new_local(Some(stream));
+    on_cleanup(move || {
+        if let Ok(clock) = clock {
+            clock.clear();
+        }
+        owned.update_value(|stream| {
+            // Listeners hold the stream: taking the source away breaks that ring.
+            if let Some(stream) = stream.take() {
+                stream.borrow_mut().open = None;
+            }
+        });
+        feed.freshness.try_set(Freshness::Off);
+    });
+}
+
+fn is_hidden() -> bool {
+    document().visibility_state() == VisibilityState::Hidden
+}
+
+fn connect<T: View>(stream: &Rc<RefCell<Stream<T>>>) {
+    let mut state = stream.borrow_mut();
+    let page = js_sys::encode_uri_component(&state.page);
+    let last = js_sys::encode_uri_component(&state.last_id);
+    let Ok(source) = EventSource::new(&format!("/live?page={page}&last={last}")) else {
+        return;
+    };
+    let mut listeners = Vec::new();
+    for kind in ["snapshot", "patch", "tick", "bye"] {
+        let stream = Rc::downgrade(stream);
+        let listener = Listener::new(move |event: MessageEvent| {
+            if let Some(stream) = stream.upgrade() {
+                hear(&stream, kind, &event);
+            }
+        });
+        let added =
+            source.add_event_listener_with_callback(kind, listener.as_ref().unchecked_ref());
+        if added.is_ok() {
+            listeners.push(listener);
+        }
+    }
+    state.quiet_s = 0;
+    state.feed.freshness.set(Freshness::Connecting);
+    state.open = Some(Open {
+        source,
+        _listeners: listeners,
+    });
+}
+
+fn hear<T: View>(stream: &Rc<RefCell<Stream<T>>>, kind: &str, event: &MessageEvent) {
+    let text = event.data().as_string().unwrap_or_default();
+    let mut state = stream.borrow_mut();
+    state.quiet_s = 0;
+    state.pause_s = 1;
+    match kind {
+        "bye" => return leave(&text),
+        "snapshot" => {
+            if let Ok(json) = serde_json::from_str(&text) {
+                state.json = json;
+            }
+        }
+        "patch" => {
+            if let Ok(patch) = serde_json::from_str(&text) {
+                merge::apply(&mut state.json, patch);
+            }
+        }
+        _ => {}
+    }
+    state.last_id = event.last_event_id();
+    let (json, show, feed) = (state.json.clone(), state.show, state.feed);
+    // Showing runs effects, which may come back here.
+    drop(state);
+    if feed.paused.get_untracked() {
+        return feed.freshness.set(Freshness::Paused);
+    }
+    feed.freshness.set(Freshness::Live);
+    if kind != "tick"
+        && let Ok(view) = serde_json::from_value(json)
+    {
+        show.try_set(view);
+    }
+}
+
+/// The stream ended on purpose: a session that is over leads to the sign-in, everything else is tried again.
+fn leave(why: &str) {
+    if why == "signed-out" {
+        lead_to_sign_in();
+    }
+}
+
+/// Goes to the sign-in, and from there back to this page.
+///
+/// Does nothing while the page is being taken over: what it then reads came with its address, and is over.
+pub(crate) fn lead_to_sign_in() {
+    let taken_over = document()
+        .body()
+        .is_some_and(|body| body.has_attribute("data-hydrated"));
+    let path = location().pathname().unwrap_or_default();
+    if !taken_over || path == "/sign-in" || path == "/setup" {
+        return;
+    }
+    let query = location().search().unwrap_or_default();
+    let next = js_sys::encode_uri_component(&format!("{path}{query}"));
+    let _ = location().set_href(&format!("/sign-in?ended=1&next={next}"));
+}
+
+fn tick<T: View>(stream: &Rc<RefCell<Stream<T>>>) {
+    let mut state = stream.borrow_mut();
+    let feed = state.feed;
+    if is_hidden() {
+        state.open = None;
+        state.quiet_s = 0;
+        return;
+    }
+    let closed = state
+        .open
+        .as_ref()
+        .is_none_or(|open| open.source.ready_state() == EventSource::CLOSED);
+    state.quiet_s += 1;
+    let quiet_s = state.quiet_s;
+    let silent = quiet_s > STALE_S + state.pause_s;
+    if (closed && quiet_s >= state.pause_s) || silent {
+        state.pause_s = (state.pause_s * 2).min(LONGEST_PAUSE_S);
+        state.open = None;
+        drop(state);
+        connect(stream);
+        // Until something is heard the numbers are as old as before.
+        stream.borrow_mut().quiet_s = quiet_s;
+        return feed.freshness.set(Freshness::Stale(quiet_s));
+    }
+    let resumed =
+        feed.freshness.get_untracked() == Freshness::Paused && !feed.paused.get_untracked();
+    let (json, shown, show) = (state.json.clone(), state.shown, state.show);
+    drop(state);
+    if feed.paused.get_untracked() {
+        feed.freshness.set(Freshness::Paused);
+    } else if quiet_s > STALE_S {
+        feed.freshness.set(Freshness::Stale(quiet_s));
+    } else if resumed
+        && let Ok(view) = serde_json::from_value::<T>(json)
+        && shown.try_get_untracked().is_some()
+    {
+        show.try_set(view);
+        feed.freshness.set(Freshness::Live);
+    }
+}

@@ -1,0 +1,170 @@
+//! What `/clusters` shows.
+
+use model::{
+    cluster::{ClusterView, SaslView, Tls},
+    draft::ClusterDraft,
+    problem::Problem,
+    saved_draft::DraftKind,
+    status::LinkStatus,
+};
+use store::{Link, PageQuery};
+
+use super::{ClusterCard, ClustersPageView, ClustersView, DraftLine, LinkOfCluster};
+use crate::{
+    Context,
+    access::{Action, Actor, Resource, missing_role},
+    api::{self, accounts::Person, cluster_forms},
+    components::ladder::LadderView,
+};
+
+/// Most clusters on the page, and most drafts.
+const MOST: u32 = 500;
+const MOST_DRAFTS: usize = 5;
+
+/// Returns what the page shows at first.
+pub async fn page(context: &Context, person: &Person) -> Result<ClustersPageView, Problem> {
+    Ok(ClustersPageView {
+        view: view(context, &person.actor).await?,
+        drafts: drafts(context, person).await?,
+    })
+}
+
+/// Returns what the page shows and renews.
+pub async fn view(context: &Context, actor: &Actor) -> Result<ClustersView, Problem> {
+    let clusters = api::clusters::list(context, actor, &PageQuery::first(MOST)).await?;
+    let links = api::status::of_all(context, actor).await?;
+    let card = |cluster: ClusterView| (cluster.name.to_string(), card(context, &cluster, &links));
+    let clusters: std::collections::BTreeMap<_, _> = clusters.items.into_iter().map(card).collect();
+    Ok(ClustersView {
+        order: clusters.keys().cloned().collect(),
+        clusters,
+    })
+}
+
+/// Returns what is shown of one cluster.
+pub fn card(context: &Context, cluster: &ClusterView, links: &[(Link, LinkStatus)]) -> ClusterCard {
+    let test = context.ladders.last(&cluster.id);
+    let warnings = ClusterDraft::of(cluster).warnings();
+    ClusterCard {
+        name: cluster.name.to_string(),
+        title: cluster.title.clone(),
+        bootstrap: cluster.bootstrap.clone(),
+        security: security(&cluster.tls, cluster.sasl.as_ref()),
+        warnings: warnings
+            .into_iter()
+            .map(|warning| warning.message)
+            .collect(),
+        cluster_id: cluster.cluster_id.clone(),
+        links: links_of(cluster.name.as_str(), links),
+        reach: context.engine.reachability(cluster.name.as_str()),
+        test: test.map(|seen| LadderView::of(seen, cluster.revision, context.now_ms)),
+        revision: cluster.revision,
+    }
+}
+
+fn links_of(cluster: &str, links: &[(Link, LinkStatus)]) -> Vec<LinkOfCluster> {
+    let role = |link: &Link| match () {
+        () if link.spec.source.as_str() == cluster => Some("source"),
+        () if link.spec.destination.as_str() == cluster => Some("destination"),
+        () => None,
+    };
+    let used = links.iter().filter_map(|(link, status)| {
+        Some(LinkOfCluster {
+            name: status.link.clone(),
+            role: role(link)?.to_owned(),
+            state: status.state,
+        })
+    });
+    used.collect()
+}
+
+/// Says in words how a cluster is reached: "TLS, own CA, SCRAM-SHA-512 as `causeway`".
+pub fn security(tls: &Tls, sasl: Option<&SaslView>) -> String {
+    let (mut parts, checked) = match tls {
+        Tls::Off => (vec!["no TLS".to_owned()], true),
+        Tls::System { verify_hostname } => (vec!["TLS".to_owned()], *verify_hostname),
+        Tls::Ca {
+            verify_hostname, ..
+        } => (
+            vec!["TLS".to_owned(), "own CA".to_owned()],
+            *verify_hostname,
+        ),
+    };
+    if !checked {
+        parts.push("host names not checked".to_owned());
+    }
+    parts.push(match sasl {
+        Some(sasl) => format!("{} as `{}`", sasl.mechanism.as_str(), sasl.username),
+        None => "no sign-in".to_owned(),
+    });
+    let text = parts.join(", ");
+    match text.strip_prefix("no ") {
+        Some(rest) => format!("No {rest}"),
+        None => text,
+    }
+}
+
+async fn drafts(context: &Context, person: &Person) -> Result<Vec<DraftLine>, Problem> {
+    let mut lines = Vec::new();
+    for kind in [DraftKind::Cluster, DraftKind::ClusterEdit] {
+        if missing_role(&person.actor, Action::Read, Resource::Drafts(kind)).is_some() {
+            continue;
+        }
+        let known = api::drafts::list(context, person, kind).await?;
+        // Revision 1 was begun and never sent: nothing is lost with it.
+        for draft in known
+            .iter()
+            .filter(|draft| draft.revision > 1)
+            .take(MOST_DRAFTS)
+        {
+            let form = match cluster_forms::open(context, person, &draft.id).await {
+                Ok(form) => form,
+                Err(problem) if problem.status == 404 => continue,
+                Err(problem) => return Err(problem),
+            };
+            lines.push(DraftLine {
+                id: draft.id.clone(),
+                path: form.path(),
+                is_edit: form.subject().is_some(),
+                name: form.body.form.name,
+                updated_at_ms: draft.updated_at_ms,
+            });
+        }
+    }
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::cluster::SaslMechanism;
+
+    #[test]
+    fn security_is_told_in_words() {
+        let sasl = SaslView {
+            mechanism: SaslMechanism::ScramSha512,
+            username: "causeway".to_owned(),
+            has_password: true,
+        };
+        let own = |verify_hostname| Tls::Ca {
+            ca_pem: String::new(),
+            verify_hostname,
+        };
+        let table = [
+            (Tls::Off, None, "No TLS, no sign-in"),
+            (
+                own(true),
+                Some(&sasl),
+                "TLS, own CA, SCRAM-SHA-512 as `causeway`",
+            ),
+            (
+                own(false),
+                None,
+                "TLS, own CA, host names not checked, no sign-in",
+            ),
+        ];
+        for (tls, sasl, text) in table {
+            assert_eq!(security(&tls, sasl), text);
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What may be done to a link: verbs that act at once and offer the way back, and the ways to its forms.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+use model::link::Phase;
+
+use super::Head;
+use crate::{
+    access::{Action, Resource, missing_role},
+    components::{
+        frame::visitor,
+        icon::{Glyph, Icon},
+        notice::ActionNotice,
+    },
+    fns::links::RunLink,
+};
+
+/// Says why the visitor may not do something, `None` where it is allowed.
+pub fn refusal(action: Action, link: &str) -> Option<String> {
+    let actor = visitor().actor?;
+    let role = missing_role(&actor, action, Resource::Link(link))?;
+    Some(format!("Needs the role {}.", role.as_str()))
+}
+
+/// Buttons of a link, by its phase.
+#[component]
+pub fn Actions(#[prop(into)] head: Signal<Head>, run: ServerAction<RunLink>) -> impl IntoView {
+    let name = head.with_untracked(|head| head.name.clone());
+    let phase = Memo::new(move |_| head.with(|head| head.phase));
+    let run_refusal = refusal(Action::Run, &name);
+    let change_refusal = refusal(Action::Change, &name);
+    let reasons = reasons(run_refusal.as_deref(), change_refusal.as_deref());
+    let verb = {
+        let (name, refusal) = (name.clone(), run_refusal.clone());
+        move |verb: &'static str, label: &'static str| {
+            let (name, refusal) = (name.clone(), refusal.clone());
+            view! { <VerbButton run name verb label refusal /> }
+        }
+    };
+    let way = {
+        let (name, refusal) = (name.clone(), change_refusal);
+        move |to: &'static str, label: &'static str, class: &'static str| {
+            let (href, refusal) = (format!("/links/{name}/{to}"), refusal.clone());
+            view! { <Way href label class refusal /> }
+        }
+    };
+    let buttons = move || {
+        let edit = way("edit", "Edit", "button");
+        let delete = || way("delete", "Delete", "button danger");
+        match phase.get() {
+            Phase::Draft => {
+                let start = way("edit", "Plan and start", "button primary");
+                (edit, start, delete()).into_any()
+            }
+            Phase::Running => (edit, verb("pause", "Pause"), verb("stop", "Stop")).into_any(),
+            Phase::Paused => (edit, verb("resume", "Resume"), verb("stop", "Stop")).into_any(),
+            Phase::Stopped => (edit, verb("start", "Start"), delete()).into_any(),
+        }
+    };
+    view! {
+        <div class="actions">
+            {buttons}
+            {reasons.map(|reasons| view! { <p class="small muted reasons">{reasons}</p> })}
+        </div>
+    }
+    .into_any()
+}
+
+fn reasons(run: Option<&str>, change: Option<&str>) -> Option<String> {
+    let run = run.map(|reason| format!("Pause, resume, start, stop: {reason}"));
+    let change = change.map(|reason| format!("Edit, delete: {reason}"));
+    let all: Vec<String> = run.into_iter().chain(change).collect();
+    (!all.is_empty()).then(|| all.join(" "))
+}
+
+#[component]
+fn VerbButton(
+    run: ServerAction<RunLink>,
+    name: String,
+    verb: &'static str,
+    label: &'static str,
+    refusal: Option<String>,
+) -> impl IntoView {
+    let refused = refusal.is_some();
+    view! {
+        <ActionForm action=run>
+            <input type="hidden" name="name" value=name />
+            <input type="hidden" name="verb" value=verb />
+            <button type="submit" disabled=move || refused || run.pending().get() title=refusal>
+                {label}
+            </button>
+        </ActionForm>
+    }
+    .into_any()
+}
+
+#[component]
+fn Way(
+    href: String,
+    label: &'static str,
+    class: &'static str,
+    refusal: Option<String>,
+) -> impl IntoView {
+    match refusal {
+        None => view! { <a class=class href=href rel="external">{label}</a> }.into_any(),
+        Some(reason) => view! {
+            <button type="button" class=class disabled=true title=reason>
+                {label}
+            </button>
+        }
+        .into_any(),
+    }
+    .into_any()
+}
+
+/// Says what was done just now, with the way back.
+#[component]
+pub fn Done(name: String, run: ServerAction<RunLink>) -> impl IntoView {
+    let query = use_query_map();
+    let done = Memo::new(move |_| query.with(|query| query.get("done").unwrap_or_default()));
+    let error = Signal::derive(move || run.value().get().and_then(Result::err));
+    let notice = move || {
+        let (text, undo) = words(&done.get())?;
+        let name = name.clone();
+        let form = undo.map(|verb| {
+            view! { <VerbButton run name verb label="Undo" refusal=None /> }
+        });
+        Some(view! {
+            <div class="notice done" role="status">
+                <Icon glyph=Signal::stored(Glyph::Tick) />
+                <div>
+                    <p>{text}</p>
+                </div>
+                {form}
+            </div>
+        })
+    };
+    view! {
+        <ActionNotice error />
+        {notice}
+    }
+    .into_any()
+}
+
+/// Returns what was done and the verb that takes it back.
+fn words(done: &str) -> Option<(&'static str, Option<&'static str>)> {
+    match done {
+        "pause" => Some((
+            "Paused. Copying stands still; it goes on where it stopped.",
+            Some("resume"),
+        )),
+        "resume" => Some(("Resumed. Copying goes on where it stopped.", Some("pause"))),
+        "start" => Some(("Started.", Some("stop"))),
+        "stop" => Some((
+            "Stopped. Positions are kept; a start goes on from them.",
+            Some("start"),
+        )),
+        "decide" => Some((
+            "Your choice is stored. The partition goes on within seconds.",
+            None,
+        )),
+        _ => None,
+    }
+}

@@ -1,0 +1,194 @@
+//! Beside the chart: what a failover would lose, what was found, what happened last.
+
+use leptos::prelude::*;
+use model::format;
+
+use super::{Behind, FindingCard, OverviewView, Way, actions::refusal};
+use crate::{
+    access::Action,
+    components::{
+        icon::{Glyph, Icon},
+        notice::ActionNotice,
+        sentence::SentenceText,
+    },
+    fns::links::DecideFinding,
+    pages::events::LastEvents,
+};
+
+/// The right column of the overview.
+#[component]
+pub fn Aside(view: ReadSignal<OverviewView>) -> impl IntoView {
+    let name = view.with_untracked(|view| view.head.name.clone());
+    let events = Memo::new(move |_| view.with(|view| view.events.clone()));
+    view! {
+        <div class="stack">
+            <FailOver view />
+            <Findings view />
+            <LastEvents events more=format!("/links/{name}/events") />
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn FailOver(view: ReadSignal<OverviewView>) -> impl IntoView {
+    let behind = Memo::new(move |_| view.with(|view| view.behind.clone()));
+    let body = move || match behind.get() {
+        Some(behind) => view! {
+            <p class="amount">
+                <strong>{amount(&behind)}</strong>
+                " "
+                <span class="muted">{verb(&behind)}</span>
+            </p>
+            <p class="small">
+                <SentenceText sentence=behind.sentence />
+            </p>
+        }
+        .into_any(),
+        None => view! { <p class="small">"Nothing is mirrored yet: the link never started."</p> }
+            .into_any(),
+    };
+    view! {
+        <section class="card" aria-labelledby="failover-title">
+            <header>
+                <h2 id="failover-title">"If you fail over now"</h2>
+            </header>
+            <div class="body">{body}</div>
+        </section>
+    }
+    .into_any()
+}
+
+fn amount(behind: &Behind) -> String {
+    match (behind.records, behind.at_least) {
+        (Some(0), false) => "Nothing".to_owned(),
+        (None, _) => "Unknown".to_owned(),
+        (records, false) => format::records_or_unknown(records),
+        (records, true) => format!("At least {}", format::records_or_unknown(records)),
+    }
+}
+
+fn verb(behind: &Behind) -> String {
+    match (behind.records, behind.lag_time_ms) {
+        (Some(0), _) if !behind.at_least => "stays behind".to_owned(),
+        (Some(_), Some(ms)) => format!("({}) stay behind", format::span(ms)),
+        (Some(_), None) => "stay behind".to_owned(),
+        (None, _) => "what would stay behind".to_owned(),
+    }
+}
+
+#[component]
+fn Findings(view: ReadSignal<OverviewView>) -> impl IntoView {
+    let link = view.with_untracked(|view| view.head.name.clone());
+    let destination = view.with_untracked(|view| view.head.destination.clone());
+    let findings = Memo::new(move |_| view.with(|view| view.findings.clone()));
+    let more = Memo::new(move |_| view.with(|view| view.more_findings));
+    let decide = ServerAction::<DecideFinding>::new();
+    let nothing = move || {
+        let destination = destination.clone();
+        view! {
+            <p class="body small">
+                "None. Every record of the mirrored range is at " <bdi>{destination}</bdi>
+                ", or still on its way."
+            </p>
+        }
+    };
+    let item = move |finding| view! { <FindingItem finding link=link.clone() decide /> };
+    let error = Signal::derive(move || decide.value().get().and_then(Result::err));
+    view! {
+        <section class="card findings" aria-labelledby="findings-title">
+            <header>
+                <h2 id="findings-title">"Findings"</h2>
+            </header>
+            <ActionNotice error />
+            <Show when=move || !findings.with(Vec::is_empty) fallback=nothing>
+                <ul>
+                    <For
+                        each=move || findings.get()
+                        key=|finding| (finding.id.clone(), finding.held, finding.outcome.clone())
+                        children=item.clone()
+                    />
+                </ul>
+            </Show>
+            {move || (more.get() > 0).then(|| view! {
+                <p class="body small muted">{format!("{} older or further ones are on record.", more.get())}</p>
+            })}
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn FindingItem(
+    finding: FindingCard,
+    link: String,
+    decide: ServerAction<DecideFinding>,
+) -> impl IntoView {
+    let (tone, glyph) = match finding.held {
+        true => ("crit", Glyph::Hand),
+        false => ("muted", Glyph::Warning),
+    };
+    let refusal = refusal(Action::Decide, &link);
+    let ways = finding.ways.into_iter().map(|way| {
+        let (link, id, refusal) = (link.clone(), finding.id.clone(), refusal.clone());
+        view! { <WayForm way link id refusal decide /> }
+    });
+    let ways = ways.collect_view();
+    let outcome = (!finding.held).then(|| view! { <p class="small">{finding.outcome}</p> });
+    let reason = refusal
+        .filter(|_| finding.held)
+        .map(|reason| view! { <p class="small muted">"To decide: " {reason}</p> });
+    view! {
+        <li>
+            <span class=tone>
+                <Icon glyph=Signal::stored(glyph) />
+            </span>
+            <div>
+                <p class="strong">{finding.title}</p>
+                <p class="small muted">
+                    <bdi>{finding.topic}</bdi>
+                    {format!(", partition {}", finding.partition)}
+                    {finding.range}
+                </p>
+                <p class="small"><bdi>{finding.detail}</bdi></p>
+                {outcome}
+                {reason}
+                {ways}
+                <p class="small muted">
+                    <time datetime=format::datetime(finding.at_ms)>{format::moment(finding.at_ms)}</time>
+                </p>
+            </div>
+        </li>
+    }
+    .into_any()
+}
+
+/// One choice: its button, and what it does to the data.
+#[component]
+fn WayForm(
+    way: Way,
+    link: String,
+    id: String,
+    refusal: Option<String>,
+    decide: ServerAction<DecideFinding>,
+) -> impl IntoView {
+    let refused = refusal.is_some();
+    let explained = format!("way-{id}-{}", way.word);
+    view! {
+        <ActionForm action=decide attr:class="way">
+            <input type="hidden" name="link" value=link />
+            <input type="hidden" name="finding" value=id />
+            <input type="hidden" name="choice" value=way.word />
+            <button
+                type="submit"
+                disabled=move || refused || decide.pending().get()
+                title=refusal
+                aria-describedby=explained.clone()
+            >
+                {way.label}
+            </button>
+            <p class="small muted" id=explained>{way.explanation}</p>
+        </ActionForm>
+    }
+    .into_any()
+}

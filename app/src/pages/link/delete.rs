@@ -1,0 +1,113 @@
+//! `/links/{link}/delete`: asks for the typed name; the mirror topics stay.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use serde::{Deserialize, Serialize};
+
+use super::{Head, LinkFailed, actions::refusal, named};
+use crate::{
+    access::Action,
+    components::{
+        field::TextField,
+        notice::{ActionNotice, ErrorSummary},
+    },
+    fns::links::{DeleteLink, link_to_delete},
+};
+
+/// What the page shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeleteView {
+    pub head: Head,
+    /// Whether the link's phase allows it.
+    pub may: bool,
+}
+
+/// Asks whether a link shall go.
+#[component]
+pub fn DeleteLinkPage() -> impl IntoView {
+    let name = named();
+    let view = Resource::new(move || name.get(), link_to_delete);
+    view! {
+        <Title text=move || format!("Delete {}", name.get()) />
+        <Transition>
+            {move || Suspend::new(async move {
+                match view.await {
+                    Ok(view) => view! { <Question view /> }.into_any(),
+                    Err(error) => view! { <LinkFailed error /> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+    .into_any()
+}
+
+#[component]
+fn Question(view: DeleteView) -> impl IntoView {
+    let name = view.head.name;
+    let back = format!("/links/{name}");
+    let refusal = refusal(Action::Delete, &name);
+    let body = match (view.may, refusal) {
+        (_, Some(reason)) => {
+            view! { <p class="body">"You may not delete this link. " {reason}</p> }.into_any()
+        }
+        (false, None) => view! {
+            <p class="body">"Only a stopped link can be deleted. Stop it first."</p>
+        }
+        .into_any(),
+        (true, None) => view! { <Form name=name.clone() revision=view.head.revision /> }.into_any(),
+    };
+    view! {
+        <nav class="crumbs" aria-label="Where you are">
+            <a href="/links">"Links"</a>
+            " / "
+            <a href=back.clone()>{name.clone()}</a>
+            " / delete"
+        </nav>
+        <h1>{format!("Delete {name}")}</h1>
+        <section class="card narrow">
+            <div class="body">
+                <p>
+                    "The link, its settings and its findings go. The mirror topics at "
+                    <bdi>{view.head.destination}</bdi>
+                    " stay with all their records, and so does what the link stored there about its positions. Nothing at "
+                    <bdi>{view.head.source}</bdi> " changes."
+                </p>
+            </div>
+            {body}
+        </section>
+        <p><a href=back>"Back to the link"</a></p>
+    }
+    .into_any()
+}
+
+#[component]
+fn Form(name: String, revision: i64) -> impl IntoView {
+    let delete = ServerAction::<DeleteLink>::new();
+    let error = Signal::derive(move || delete.value().get().and_then(Result::err));
+    let faults = Signal::derive(move || {
+        error
+            .get()
+            .map(|error| error.problem.fields)
+            .unwrap_or_default()
+    });
+    let fault = Signal::derive(move || error.get().and_then(|error| error.of_field("confirm")));
+    view! {
+        <ActionNotice error />
+        <ErrorSummary faults />
+        <ActionForm action=delete attr:class="form">
+            <input type="hidden" name="name" value=name.clone() />
+            <input type="hidden" name="revision" value=revision.to_string() />
+            <TextField
+                name="confirm"
+                label=format!("Type the link's name, {name}")
+                mono=true
+                required=true
+                error=fault
+            />
+            <div class="actions">
+                <button type="submit" class="danger">"Delete the link"</button>
+            </div>
+        </ActionForm>
+    }
+    .into_any()
+}

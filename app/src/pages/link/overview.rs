@@ -1,0 +1,77 @@
+//! The tab *Overview*.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use model::problem::Problem;
+
+use super::{
+    LinkFailed, OverviewView, TroubleNotice,
+    aside::Aside,
+    head::LinkHead,
+    listing::Listing,
+    minutes::Minutes,
+    named,
+    tiles::Tiles,
+    topics::{Place, TopicsCard},
+};
+use crate::{fns::links::link_overview, live};
+
+/// `/links/{link}`.
+#[component]
+pub fn LinkOverviewPage() -> impl IntoView {
+    let name = named();
+    let view = Resource::new(move || name.get(), link_overview);
+    view! {
+        <Title text=move || name.get() />
+        <Transition>
+            {move || Suspend::new(async move {
+                match view.await {
+                    Ok(view) => view! { <Overview view /> }.into_any(),
+                    Err(error) => view! { <LinkFailed error /> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+    .into_any()
+}
+
+#[component]
+fn Overview(view: OverviewView) -> impl IntoView {
+    let name = view.head.name.clone();
+    let page = format!("/links/{name}");
+    let view = live::follow(page, view);
+    let head = Memo::new(move |_| view.with(|view| view.head.clone()));
+    let topics = Memo::new(move |_| view.with(|view| view.topics.clone()));
+    let troubles = Memo::new(move |_| {
+        view.with(|view| {
+            let problems = view.troubles.iter().map(|trouble| trouble.problem.clone());
+            problems.collect::<Vec<Problem>>()
+        })
+    });
+    let tries = move |problem: Problem| {
+        Memo::new(move |_| {
+            view.with(|view| {
+                let found = view
+                    .troubles
+                    .iter()
+                    .find(|trouble| trouble.problem == problem);
+                found
+                    .map(|trouble| trouble.tries.clone())
+                    .unwrap_or_default()
+            })
+        })
+    };
+    view! {
+        <LinkHead head tab="" />
+        <For each=move || troubles.get() key=|problem| format!("{problem:?}") let:problem>
+            <TroubleNotice problem=problem.clone() tries=tries(problem) />
+        </For>
+        <Tiles view />
+        <div class="columns">
+            <Minutes view />
+            <Aside view />
+        </div>
+        <TopicsCard view=topics listing=Listing::default() place=Place::Overview name />
+    }
+    .into_any()
+}

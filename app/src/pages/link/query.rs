@@ -1,0 +1,291 @@
+//! What the pages of one link show, read from intent and from the engine's last word.
+
+use model::{
+    finding::{Finding, FindingState},
+    format,
+    link::{LinkView, Phase},
+    nearest::nearest,
+    problem::Problem,
+    sample::{History, STEP_MS},
+    status::{LinkStatus, State},
+    summary::{self, LinkInput},
+};
+use store::{Link, PageQuery};
+
+mod rows;
+
+use super::{
+    Behind, ConfigView, DeleteView, EventsView, FindingCard, Head, Now, OverviewView, Series,
+    Trouble, Way, choices, listing::Listing, settings, topics::TopicsTabView, trend,
+};
+use crate::{
+    Context,
+    access::Actor,
+    api::{findings, links, status},
+    error::UiError,
+    pages::events,
+};
+use rows::{page_of, worst_of};
+
+/// Topics on the overview.
+const WORST_TOPICS: usize = 10;
+/// Events on the overview.
+const LAST_EVENTS: u32 = 5;
+/// Findings that are looked through for held ones.
+const LOOKED_THROUGH: u32 = 200;
+/// Held findings, and others, on the overview.
+const MOST_HELD: usize = 20;
+const MOST_OTHERS: usize = 5;
+/// Names that resemble an unknown one.
+const NEAREST: usize = 3;
+
+/// Returns what the tab *Overview* shows.
+pub async fn overview(
+    context: &Context,
+    actor: &Actor,
+    name: &str,
+) -> Result<OverviewView, Problem> {
+    let found = findings::list(context, actor, name, &PageQuery::first(LOOKED_THROUGH)).await?;
+    let events = events::query::last(context, actor, name, LAST_EVENTS).await?;
+    let history = context.engine.history(name).unwrap_or_default();
+    let (cards, more_findings) = cards(&found.items, found.next.is_some());
+    status::with_link(context, actor, name, |link, status| OverviewView {
+        head: head(context, link, status),
+        now: now(status, &history),
+        behind: behind(link, status),
+        troubles: status.problems.iter().map(trouble).collect(),
+        findings: cards,
+        more_findings,
+        events,
+        topics: worst_of(status, WORST_TOPICS),
+        series: series(history),
+    })
+    .await
+}
+
+/// Returns what the tab *Topics* shows of `listing`.
+pub async fn topics(
+    context: &Context,
+    actor: &Actor,
+    name: &str,
+    listing: &Listing,
+) -> Result<TopicsTabView, Problem> {
+    status::with_link(context, actor, name, |link, status| TopicsTabView {
+        head: head(context, link, status),
+        topics: page_of(status, listing),
+    })
+    .await
+}
+
+/// Returns what the tab *Config* shows.
+pub async fn config(context: &Context, actor: &Actor, name: &str) -> Result<ConfigView, Problem> {
+    let head = head_of(context, actor, name).await?;
+    let LinkView {
+        spec,
+        updated_at_ms,
+        ..
+    } = links::get(context, actor, name).await?;
+    Ok(ConfigView {
+        head,
+        settings: settings::in_words(&spec),
+        json: serde_json::to_string_pretty(&spec).unwrap_or_default(),
+        updated_at_ms,
+    })
+}
+
+/// Returns what the tab *Events* shows; `after` is the cursor of the page before, or empty.
+pub async fn events(
+    context: &Context,
+    actor: &Actor,
+    name: &str,
+    after: &str,
+) -> Result<EventsView, Problem> {
+    Ok(EventsView {
+        head: head_of(context, actor, name).await?,
+        list: events::query::of_link(context, actor, name, after).await?,
+    })
+}
+
+/// Returns what the page that deletes a link shows.
+pub async fn to_delete(
+    context: &Context,
+    actor: &Actor,
+    name: &str,
+) -> Result<DeleteView, Problem> {
+    let head = head_of(context, actor, name).await?;
+    Ok(DeleteView {
+        may: head.phase.may_delete(),
+        head,
+    })
+}
+
+/// Adds the names closest to `name` to the problem of an unknown link.
+pub async fn explained(context: &Context, actor: &Actor, name: &str, problem: Problem) -> UiError {
+    let error = UiError::from(problem);
+    if error.problem.status != 404 {
+        return error;
+    }
+    let all = links::list(context, actor, &PageQuery::first(1_000)).await;
+    let all = all.map(|list| list.items).unwrap_or_default();
+    let closest = nearest(
+        name,
+        all.iter().map(|link| link.spec.name.as_str()),
+        NEAREST,
+    );
+    error
+        .keep("nearest", &closest.join(" "))
+        .keep("wanted", name)
+}
+
+async fn head_of(context: &Context, actor: &Actor, name: &str) -> Result<Head, Problem> {
+    status::with_link(context, actor, name, |link, status| {
+        head(context, link, status)
+    })
+    .await
+}
+
+fn head(context: &Context, link: &Link, status: &LinkStatus) -> Head {
+    let since = match link.phase {
+        Phase::Draft => String::new(),
+        _ => format::span(context.now_ms - status.since_ms),
+    };
+    Head {
+        name: link.spec.name.to_string(),
+        title: link.spec.title.clone(),
+        source: link.spec.source.to_string(),
+        destination: link.spec.destination.to_string(),
+        phase: link.phase,
+        state: status.state,
+        since,
+        topics: status.topics.len() as u32,
+        revision: link.revision,
+    }
+}
+
+fn now(status: &LinkStatus, history: &History) -> Now {
+    Now {
+        measured_at_ms: status.measured_at_ms,
+        records_per_s: rows::rate(status.rates.records_per_s),
+        bytes_per_s: (status.rates.bytes_per_s / 100_000.0).round() * 100_000.0,
+        lag_records: status.lag_records,
+        lag_time_ms: status.lag_time_ms,
+        trend: trend::words(&history.lag_records, STEP_MS),
+        p50_ms: status.latency.map(|latency| latency.p50_ms.round()),
+        p99_ms: status.latency.map(|latency| latency.p99_ms.round()),
+    }
+}
+
+fn series(history: History) -> Series {
+    Series {
+        end_ms: history.end_ms(),
+        records_per_s: history.records_per_s,
+        bytes_per_s: history.bytes_per_s,
+        lag_time_ms: history.lag_time_ms,
+        p50_ms: history.p50_ms,
+        p99_ms: history.p99_ms,
+    }
+}
+
+fn behind(link: &Link, status: &LinkStatus) -> Option<Behind> {
+    if link.phase == Phase::Draft {
+        return None;
+    }
+    let spec = &link.spec;
+    let input = LinkInput::of(status, spec.source.as_str(), spec.destination.as_str());
+    let silent = matches!(status.state, State::Waiting | State::Unknown);
+    Some(Behind {
+        records: input.lag_records,
+        lag_time_ms: input.lag_time_ms,
+        at_least: silent || input.unknown_partitions > 0,
+        sentence: summary::stays_behind(&input),
+    })
+}
+
+fn trouble(problem: &Problem) -> Trouble {
+    let since = problem
+        .first_seen_ms
+        .map(|ms| format!("since {}", format::moment(ms)));
+    let count = problem.count.map(|count| match count {
+        1 => "1 try so far".to_owned(),
+        count => format!("{} tries so far", format::grouped(count as i64)),
+    });
+    let next = problem
+        .next_try_ms
+        .map(|ms| format!("next try at {} UTC", format::time(ms)));
+    let parts: Vec<String> = [since, count, next].into_iter().flatten().collect();
+    Trouble {
+        problem: Problem {
+            first_seen_ms: None,
+            count: None,
+            next_try_ms: None,
+            ..problem.clone()
+        },
+        tries: parts.join(" · "),
+    }
+}
+
+/// Returns the held findings, then the newest others, and how many are left out.
+fn cards(found: &[Finding], more: bool) -> (Vec<FindingCard>, u32) {
+    let held = |finding: &&Finding| finding.state == FindingState::Held;
+    let all_held = found.iter().filter(held);
+    let others = found.iter().filter(|finding| !held(finding));
+    let shown = all_held.take(MOST_HELD).chain(others.take(MOST_OTHERS));
+    let cards: Vec<FindingCard> = shown.map(card).collect();
+    let left = found.len() - cards.len() + usize::from(more);
+    (cards, left as u32)
+}
+
+fn card(finding: &Finding) -> FindingCard {
+    let held = finding.state == FindingState::Held;
+    let way = |choice: &model::finding::Choice| Way {
+        word: choices::word(*choice).to_owned(),
+        label: choices::label(*choice).to_owned(),
+        explanation: choices::explanation(finding.kind, *choice).to_owned(),
+    };
+    let ways = finding.kind.choices().iter().filter(|_| held).map(way);
+    FindingCard {
+        id: finding.id.clone(),
+        title: choices::title(finding.kind).to_owned(),
+        topic: finding.topic.clone(),
+        partition: finding.partition,
+        range: range(finding),
+        detail: match &finding.broker_error {
+            Some(name) if !finding.detail.contains(name.as_str()) => {
+                format!("{} ({name})", finding.detail)
+            }
+            _ => finding.detail.clone(),
+        },
+        at_ms: finding.found_at_ms,
+        held,
+        outcome: outcome(&finding.state),
+        ways: ways.collect(),
+    }
+}
+
+fn range(finding: &Finding) -> String {
+    let offsets = |side: &str, range: Option<(i64, i64)>| match range {
+        Some((from, to)) if to == from + 1 => {
+            format!(", offset {} at the {side}", format::grouped(from))
+        }
+        Some((from, to)) if to > from => format!(
+            ", offsets {} to {} at the {side}",
+            format::grouped(from),
+            format::grouped(to - 1)
+        ),
+        _ => String::new(),
+    };
+    let source = offsets("source", finding.source);
+    source + &offsets("destination", finding.destination)
+}
+
+fn outcome(state: &FindingState) -> String {
+    match state {
+        FindingState::Held => String::new(),
+        FindingState::Recorded => "Recorded; copying went on.".to_owned(),
+        FindingState::Decided { choice, by, at_ms } => format!(
+            "{by} chose \"{}\" at {}.",
+            choices::label(*choice),
+            format::moment(*at_ms)
+        ),
+    }
+}

@@ -1,0 +1,61 @@
+//! Lets the preview follow the typing: the browser's half of the topics' step.
+
+use std::time::Duration;
+
+use leptos::{
+    form::FromFormData, leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local,
+};
+use wasm_bindgen::JsCast;
+use web_sys::{Element, FormData, HtmlFormElement};
+
+use super::view::PreviewView;
+use crate::fns::link_forms::{PreviewLinkTopics, preview_link_topics};
+
+/// How long the typing must rest.
+const REST: Duration = Duration::from_millis(400);
+
+/// Returns what to do on every input of the form.
+pub fn follow(show: WriteSignal<PreviewView>) -> impl Fn(leptos::ev::Event) {
+    let turn = StoredValue::new(0_u32);
+    let timer = StoredValue::new_local(None::<TimeoutHandle>);
+    on_cleanup(move || {
+        timer.update_value(|timer| {
+            if let Some(timer) = timer.take() {
+                timer.clear();
+            }
+        });
+    });
+    move |event| {
+        let Some(form) = form_of(&event) else { return };
+        turn.update_value(|turn| *turn = turn.wrapping_add(1));
+        let mine = turn.get_value();
+        let ask = move || {
+            let Some(input) = input_of(&form) else { return };
+            spawn_local(async move {
+                let answer = preview_link_topics(input.id, input.draft, input.filter).await;
+                // What was asked before the last key is out of date.
+                if let (Ok(view), Some(newest)) = (answer, turn.try_get_value())
+                    && newest == mine
+                {
+                    show.try_set(view);
+                }
+            });
+        };
+        timer.update_value(|timer| {
+            if let Some(waiting) = timer.take() {
+                waiting.clear();
+            }
+            *timer = set_timeout_with_handle(ask, REST).ok();
+        });
+    }
+}
+
+fn form_of(event: &leptos::ev::Event) -> Option<HtmlFormElement> {
+    let target = event.target()?.dyn_into::<Element>().ok()?;
+    target.closest("form").ok()??.dyn_into().ok()
+}
+
+fn input_of(form: &HtmlFormElement) -> Option<PreviewLinkTopics> {
+    let data = FormData::new_with_form(form).ok()?;
+    PreviewLinkTopics::from_form_data(&data).ok()
+}

@@ -1,0 +1,133 @@
+//! The list of links.
+
+use leptos::prelude::*;
+use model::format;
+
+use super::{LinkRow, OverviewView};
+use crate::components::{
+    badge::StateBadge,
+    order::{SteadyOrder, WaitingUpdates},
+    spark::Spark,
+};
+
+/// All links, worst first.
+#[component]
+pub fn LinksTable(view: ReadSignal<OverviewView>) -> impl IntoView {
+    let newest = Memo::new(move |_| view.with(|view| view.order.clone()));
+    let order = SteadyOrder::of(newest);
+    let count = Memo::new(move |_| view.with(|view| view.order.len()));
+    view! {
+        <section class="card" aria-labelledby="links-title">
+            <header>
+                <h2 id="links-title">"Links"</h2>
+                <span class="pill">{move || format!("all {}", count.get())}</span>
+                <span class="aside">
+                    <a class="button primary" href="/links/new" rel="external">"New link"</a>
+                </span>
+            </header>
+            <Show when=move || count.get() != 0 fallback=move || view! { <NoLinks view /> }>
+                <div
+                    class="table-wrap"
+                    on:pointerenter=move |_| order.hold(true)
+                    on:pointerleave=move |_| order.hold(false)
+                    on:focusin=move |_| order.hold(true)
+                    on:focusout=move |_| order.hold(false)
+                >
+                    <table class="cards">
+                        <caption class="unseen">"Links, worst first"</caption>
+                        <thead>
+                            <tr>
+                                <th scope="col">"Link"</th>
+                                <th scope="col">"From → to"</th>
+                                <th scope="col">"State"</th>
+                                <th scope="col" class="num">"Lag"</th>
+                                <th scope="col" class="num">"Records/s"</th>
+                                <th scope="col" class="num">"MB/s"</th>
+                                <th scope="col" class="num">"Latency p99"</th>
+                                <th scope="col">"Records/s, 15 min"</th>
+                            </tr>
+                        </thead>
+                        <tbody>
+                            <For each=move || order.shown.get() key=String::clone let:name>
+                                <Row name view />
+                            </For>
+                        </tbody>
+                    </table>
+                </div>
+                <WaitingUpdates order />
+            </Show>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Row(name: String, view: ReadSignal<OverviewView>) -> impl IntoView {
+    let key = name.clone();
+    let row = Memo::new(move |_| view.with(|view| view.links.get(&key).cloned()));
+    let get = move |of: fn(&LinkRow) -> String| {
+        Memo::new(move |_| row.with(|row| row.as_ref().map(of).unwrap_or_default()))
+    };
+    let state = Memo::new(move |_| {
+        row.with(|row| {
+            row.as_ref()
+                .map_or(model::status::State::Unknown, |row| row.state)
+        })
+    });
+    let lag_time = get(|row| format::lag(row.lag_time_ms, row.lag_records));
+    let lag_records = get(|row| format::records_or_unknown(row.lag_records));
+    let from_to = get(|row| format!("{} → {}", row.source, row.destination));
+    let rate = Signal::derive(move || {
+        row.with(|row| row.as_ref().map(|r| r.rate.clone()).unwrap_or_default())
+    });
+    view! {
+        <tr>
+            <td class="wide">
+                <a class="row-link" href=format!("/links/{name}")>{name.clone()}</a>
+            </td>
+            <td class="wide">{from_to}</td>
+            <td class="wide">
+                <StateBadge state />
+                " "
+                <span class="muted small">{get(|row| row.note.clone())}</span>
+            </td>
+            <td class="num" data-label="Lag">
+                <strong>{lag_time}</strong>
+                <span class="under">{lag_records}</span>
+            </td>
+            <td class="num" data-label="Records/s">{get(|row| format::rate(row.records_per_s))}</td>
+            <td class="num" data-label="MB/s">{get(|row| format::megabytes(row.bytes_per_s))}</td>
+            <td class="num" data-label="Latency p99">{get(|row| format::latency(row.p99_ms))}</td>
+            <td class="phone-hidden">
+                <Spark values=rate label=format!("Records per second of {name} over the last 15 minutes") />
+            </td>
+        </tr>
+    }
+    .into_any()
+}
+
+#[component]
+fn NoLinks(view: ReadSignal<OverviewView>) -> impl IntoView {
+    let few_clusters = move || view.with(|view| view.clusters < 2);
+    view! {
+        <div class="empty">
+            <p>
+                "Here stand the links: what is copied from where to where, how fast, and how far behind it is. There is none yet."
+            </p>
+            <Show
+                when=few_clusters
+                fallback=|| view! {
+                    <a class="button primary" href="/links/new" rel="external">"Make the first link"</a>
+                }
+            >
+                <p class="muted">"A link needs two clusters. The form for a new link can connect them, too."</p>
+                <p>
+                    <a class="button primary" href="/links/new" rel="external">"Make the first link"</a>
+                    " "
+                    <a class="button" href="/clusters/new" rel="external">"Connect a cluster"</a>
+                </p>
+            </Show>
+        </div>
+    }
+    .into_any()
+}

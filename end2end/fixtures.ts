@@ -1,0 +1,171 @@
+// What every browser test begins with: a `test` that notices each fault of a page, and the steps all journeys share.
+
+import { join } from "node:path";
+import { AxeBuilder } from "@axe-core/playwright";
+import { type BrowserContext, type Page, test as base, expect } from "@playwright/test";
+import { control, target, world } from "./world.ts";
+
+export { expect } from "@playwright/test";
+export * from "./world.ts";
+
+/** Faults that pages have shown; a test that provokes one on purpose says so by `expected`. */
+class Faults {
+  private found: string[] = [];
+  private awaited: RegExp[] = [];
+
+  /** Lets faults pass whose text matches: a test that ends the server must expect the page to complain. */
+  expected(pattern: RegExp): void {
+    this.awaited.push(pattern);
+  }
+
+  note(fault: string): void {
+    this.found.push(fault);
+  }
+
+  unexpected(): string[] {
+    return this.found.filter((fault) => !this.awaited.some((pattern) => pattern.test(fault)));
+  }
+}
+
+function watch(context: BrowserContext, faults: Faults): void {
+  const ours = (url: string) => url.startsWith(`${world.url}/`);
+  context.on("console", (message) => {
+    if (message.type() === "error") {
+      faults.note(`console error: ${message.text()} (${message.location().url})`);
+    }
+  });
+  context.on("weberror", (error) => faults.note(`page error: ${error.error()}`));
+  context.on("requestfailed", (request) => {
+    const reason = request.failure()?.errorText ?? "unknown";
+    // Leaving a page ends what it still loads, its event stream above all.
+    if (ours(request.url()) && reason !== "net::ERR_ABORTED") {
+      faults.note(`request failed: ${request.method()} ${request.url()}: ${reason}`);
+    }
+  });
+  context.on("response", (response) => {
+    if (ours(response.url()) && response.status() >= 500) {
+      faults.note(`answer ${response.status()}: ${response.request().method()} ${response.url()}`);
+    }
+  });
+}
+
+/** Playwright's `test`, which also fails on any console error, page error or failed request to Causeway. */
+export const test = base.extend<{ faults: Faults }>({
+  faults: [
+    async ({ context }, use) => {
+      const faults = new Faults();
+      watch(context, faults);
+      await use(faults);
+      expect(faults.unexpected(), "faults that pages have shown").toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+/** Says whether this test runs in the project with JavaScript. */
+export function enhanced(): boolean {
+  return test.info().project.name !== "no-js";
+}
+
+/** Waits until the page's own code has taken over; without JavaScript there is nothing to wait for. */
+export async function waitHydrated(page: Page): Promise<void> {
+  if (enhanced()) {
+    await page.locator("html[data-hydrated], body[data-hydrated]").first().waitFor({ state: "attached" });
+  }
+}
+
+/** Goes to a page and waits until it can be used. */
+export async function open(page: Page, path: string): Promise<void> {
+  await page.goto(path);
+  await waitHydrated(page);
+}
+
+/** Signs in as the administrator (or another) and waits for the page behind. */
+export async function signIn(page: Page, name = "admin", password?: string): Promise<void> {
+  const secret = password ?? (await control.facts()).admin_password;
+  if (secret === null) {
+    throw new Error("there is no administrator yet: begin with control.fresh({ admin: true })");
+  }
+  await open(page, "/sign-in");
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await page.getByLabel("Password", { exact: true }).fill(secret);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL((url) => url.pathname !== "/sign-in");
+  await waitHydrated(page);
+}
+
+/** Fails on each serious or critical fault of accessibility that axe finds in the page as it is now. */
+export async function axe(page: Page): Promise<void> {
+  const found = enhanced()
+    ? await new AxeBuilder({ page }).analyze()
+    : await withCopy(page, (copy) => new AxeBuilder({ page: copy }).analyze());
+  const grave = found.violations
+    .filter((violation) => violation.impact === "serious" || violation.impact === "critical")
+    .map((violation) => `${violation.id}: ${violation.help}\n  ${violation.nodes.map((n) => n.html).join("\n  ")}`);
+  expect(grave, `accessibility of ${page.url()}`).toEqual([]);
+}
+
+/** Shows the page's HTML, without its scripts, in a tab that can run axe: where scripts are off, it never answers. */
+async function withCopy<T>(page: Page, use: (copy: Page) => Promise<T>): Promise<T> {
+  const dark = await page.evaluate(() => matchMedia("(prefers-color-scheme: dark)").matches);
+  const context = await page.context().browser()?.newContext({
+    storageState: await page.context().storageState(),
+    viewport: page.viewportSize(),
+    colorScheme: dark ? "dark" : "light",
+    javaScriptEnabled: true,
+  });
+  if (context === undefined) {
+    throw new Error("the page's browser is gone");
+  }
+  try {
+    const copy = await context.newPage();
+    const body = (await page.content()).replace(/<script\b[^]*?<\/script>/g, "");
+    await copy.route(page.url(), (route) => route.fulfill({ contentType: "text/html; charset=utf-8", body }));
+    await copy.goto(page.url());
+    return await use(copy);
+  } finally {
+    await context.close();
+  }
+}
+
+/** As `axe`, in the light and in the dark theme. */
+export async function axeBothThemes(page: Page): Promise<void> {
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    await axe(page);
+  }
+  await page.emulateMedia({ colorScheme: null });
+}
+
+/** Widths that pages are looked at: a desk's and a phone's. */
+const WIDTHS = [
+  { width: 1440, height: 900 },
+  { width: 360, height: 640 },
+];
+
+/** Saves the whole page light and dark, wide and narrow, as `<name>-<theme>-<width>.png` in the screenshots' folder. */
+export async function shot(page: Page, name: string): Promise<void> {
+  const before = page.viewportSize();
+  for (const size of WIDTHS) {
+    await page.setViewportSize(size);
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.screenshot({
+        path: join(target, "screenshots", `${name}-${colorScheme}-${size.width}.png`),
+        fullPage: true,
+        animations: "disabled",
+      });
+    }
+  }
+  await page.emulateMedia({ colorScheme: null });
+  if (before !== null) {
+    await page.setViewportSize(before);
+  }
+}
+
+/** Fails where the page is wider than the window: at phone width nothing may stick out. */
+export async function fitsWidth(page: Page): Promise<void> {
+  const width = page.viewportSize()?.width ?? 0;
+  const content = await page.evaluate(() => document.documentElement.scrollWidth);
+  expect(content, `width of ${page.url()}`).toBeLessThanOrEqual(width);
+}
