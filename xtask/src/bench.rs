@@ -43,6 +43,9 @@ pub struct BenchOptions {
     /// Use the development build of Causeway; its figures say nothing.
     #[arg(long)]
     pub dev: bool,
+    /// Measure this executable of Causeway instead of building one: to compare two versions.
+    #[arg(long, value_name = "FILE", conflicts_with = "dev")]
+    pub binary: Option<PathBuf>,
 }
 
 /// One combination that is measured.
@@ -80,8 +83,13 @@ pub struct Measurement {
     pub seconds: f64,
     pub mb_per_second: f64,
     pub records_per_second: f64,
-    /// Of the copier alone.
+    /// Of the copier alone, from the order to copy until the last record stands at the destination: the start of the
+    /// link is in it, that of the process is not.
     pub cpu_seconds_per_gb: f64,
+    /// The part of it spent outside the kernel.
+    pub user_seconds_per_gb: f64,
+    /// CPU of the copier before the order to copy: start of the process, making clusters and link.
+    pub start_up_cpu_seconds: f64,
     pub broker_cpu_seconds: f64,
     pub peak_rss_bytes: u64,
     /// The content comparison; a fast wrong copy is worth nothing.
@@ -95,11 +103,11 @@ pub struct Measurement {
 pub fn run(options: &BenchOptions) -> Result<()> {
     setup::prerequisites()?;
     let kind = CopierKind::Causeway;
-    let binary = causeway::build(if options.dev {
-        causeway::Profile::Dev
-    } else {
-        causeway::Profile::Release
-    })?;
+    let binary = match (&options.binary, options.dev) {
+        (Some(binary), _) => binary.clone(),
+        (None, true) => causeway::build(causeway::Profile::Dev)?,
+        (None, false) => causeway::build(causeway::Profile::Release)?,
+    };
     let home = Home::new()?;
     let mut measured = Vec::new();
     for cell in SMOKE {
@@ -211,6 +219,7 @@ impl Figures<'_> {
     fn into_measurement(self, copier: CopierKind, referee: Report) -> Measurement {
         let stored = self.stored_bytes as f64;
         let cpu = self.used.cpu_seconds - self.idle.cpu_seconds;
+        let user = self.used.user_seconds - self.idle.user_seconds;
         Measurement {
             copier,
             cell: self.cell.clone(),
@@ -221,6 +230,8 @@ impl Figures<'_> {
             mb_per_second: stored / 1e6 / self.took,
             records_per_second: self.records as f64 / self.took,
             cpu_seconds_per_gb: cpu / (stored / 1e9),
+            user_seconds_per_gb: user / (stored / 1e9),
+            start_up_cpu_seconds: self.idle.cpu_seconds,
             broker_cpu_seconds: self.brokers,
             peak_rss_bytes: self.used.peak_rss_bytes,
             referee,
@@ -303,13 +314,15 @@ fn wait_for_end(
 /// Writes the table that people read.
 fn table(all: &[Measurement]) -> String {
     let mut lines = vec![format!(
-        "{:<10} {:<22} {:>8} {:>8} {:>10} {:>9} {:>12} {:>9}  {}",
+        "{:<10} {:<22} {:>8} {:>8} {:>10} {:>9} {:>10} {:>9} {:>12} {:>9}  {}",
         "copier",
         "cell",
         "MB",
         "MB/s",
         "records/s",
         "CPU-s/GB",
+        "of it user",
+        "start-up",
         "brokers CPU",
         "peak RSS",
         "content"
@@ -320,13 +333,15 @@ fn table(all: &[Measurement]) -> String {
             m.cell.record_bytes, m.cell.codec, m.cell.partitions
         );
         lines.push(format!(
-            "{:<10} {:<22} {:>8.0} {:>8.1} {:>10.0} {:>9.2} {:>10.1} s {:>6.0} MB  {}",
+            "{:<10} {:<22} {:>8.0} {:>8.1} {:>10.0} {:>9.2} {:>10.2} {:>7.2} s {:>10.1} s {:>6.0} MB  {}",
             format!("{:?}", m.copier),
             cell,
             m.stored_bytes as f64 / 1e6,
             m.mb_per_second,
             m.records_per_second,
             m.cpu_seconds_per_gb,
+            m.user_seconds_per_gb,
+            m.start_up_cpu_seconds,
             m.broker_cpu_seconds,
             m.peak_rss_bytes as f64 / 1e6,
             if m.referee.is_exact() {

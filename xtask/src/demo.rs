@@ -44,7 +44,7 @@ pub struct DemoOptions {
     /// Write the first records only, no steady traffic.
     #[arg(long)]
     pub no_traffic: bool,
-    /// Port of Causeway.
+    /// Port of Causeway; 0 takes a free one.
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
     /// Where everything is kept; emptied at the start of each demo.
@@ -80,7 +80,7 @@ pub fn run(options: &DemoOptions) -> Result<()> {
     let mut causeway = Causeway::start(&ServeOptions {
         binary,
         data_dir: data_dir.join("causeway"),
-        port: Some(options.port),
+        port: (options.port != 0).then_some(options.port),
         arguments: causeway::site_arguments(&site),
         environment: vec![("CAUSEWAY_ADMIN_PASSWORD".to_owned(), password.clone())],
     })?;

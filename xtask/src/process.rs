@@ -151,6 +151,8 @@ pub fn log_tail(file: &Path, count: usize) -> String {
 pub struct Usage {
     /// User and system time in seconds.
     pub cpu_seconds: f64,
+    /// User time alone, in seconds.
+    pub user_seconds: f64,
     /// Highest resident size so far in bytes.
     pub peak_rss_bytes: u64,
     /// Resident size now in bytes.
@@ -193,6 +195,7 @@ pub fn usage(pid: u32) -> Result<Usage> {
     };
     Ok(Usage {
         cpu_seconds: (ticks(11) + ticks(12)) / TICKS_PER_SECOND,
+        user_seconds: ticks(11) / TICKS_PER_SECOND,
         peak_rss_bytes: bytes("VmHWM:"),
         rss_bytes: bytes("VmRSS:"),
     })

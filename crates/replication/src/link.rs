@@ -11,6 +11,7 @@ mod io;
 mod partition;
 mod prepare;
 mod problems;
+mod queued;
 mod slot;
 mod topics;
 mod traffic;
@@ -122,6 +123,11 @@ impl LinkHandle {
 
     pub(crate) fn status(&self) -> LinkStatus {
         self.status.borrow().clone()
+    }
+
+    /// Says whether the link's loop has ended without having been told to: by a panic.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.task.is_finished()
     }
 
     /// Hands a change over; returns whether the link took it.

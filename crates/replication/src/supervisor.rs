@@ -156,13 +156,20 @@ impl Work {
 
     async fn follow_ledger(&mut self) {
         match self.ledger.revision().await {
-            Ok(revision) if Some(revision) == self.revision => {}
+            Ok(revision) if Some(revision) == self.revision && !self.link_has_ended() => {}
             Ok(_) => match self.ledger.desired().await {
                 Ok(desired) => self.reconcile(desired).await,
                 Err(error) => warn!(%error, "links go on with their last settings"),
             },
             Err(error) => warn!(%error, "links go on with their last settings"),
         }
+    }
+
+    /// Says whether a link's loop panicked; such a link is started anew, at most once every [`POLL`].
+    fn link_has_ended(&self) -> bool {
+        self.links
+            .values()
+            .any(|running| running.handle.has_ended())
     }
 
     async fn reconcile(&mut self, desired: Desired) {
@@ -184,9 +191,8 @@ impl Work {
             .links
             .iter()
             .filter(|(id, running)| {
-                wanted
-                    .get(*id)
-                    .is_none_or(|link| needs_restart(&running.desired, link))
+                let change = |link| needs_restart(&running.desired, link);
+                running.handle.has_ended() || wanted.get(*id).is_none_or(change)
             })
             .map(|(id, _)| id.clone())
             .collect();

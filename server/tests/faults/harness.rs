@@ -73,12 +73,17 @@ pub struct Console {
 
 impl Console {
     pub fn start() -> Self {
+        Self::start_with(Vec::new())
+    }
+
+    /// Starts with these variables set.
+    pub fn start_with(environment: Vec<(String, String)>) -> Self {
         let options = ServeOptions {
             binary: env!("CARGO_BIN_EXE_causeway").into(),
             data_dir: data_dir(),
             port: None,
             arguments: Vec::new(),
-            environment: Vec::new(),
+            environment,
         };
         let process = Causeway::start(&options).unwrap();
         Self { process, options }

@@ -11,5 +11,6 @@ mod harness;
 mod ladder;
 mod mirrors;
 mod outages;
+mod panics;
 mod refusals;
 mod traffic;

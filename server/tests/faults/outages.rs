@@ -1,4 +1,4 @@
-//! A whole cluster away for forty seconds, as source of one link and destination of another at the same time.
+//! A whole cluster away for a minute, as source of one link and destination of another at the same time.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::{
 
 const PARTITIONS: i32 = 3;
 /// How long the cluster is away.
-const AWAY: Duration = Duration::from_secs(40);
+const AWAY: Duration = Duration::from_secs(60);
 /// A link says within this time that it waits, and goes on by itself within that.
 const NOTICED: Duration = Duration::from_secs(10);
 const HEALED: Duration = Duration::from_secs(60);
@@ -90,7 +90,7 @@ impl Stream {
 
 #[test]
 #[ignore = "needs brokers: cargo xtask test"]
-fn a_cluster_away_for_forty_seconds_is_waited_for_on_either_side_and_nothing_is_lost() {
+fn a_cluster_away_for_a_minute_is_waited_for_on_either_side_and_nothing_is_lost() {
     let start = |name: &str| KafkaCluster::start(ClusterOptions::new(name)).unwrap();
     let (left, right) = (start("left"), start("right"));
     let console = Console::start();

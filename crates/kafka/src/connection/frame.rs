@@ -46,6 +46,11 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         }
     }
 
+    /// Says whether bytes of a further frame have been read already.
+    pub(super) fn has_more(&self) -> bool {
+        self.end > self.start
+    }
+
     /// Reads the next frame, without its size. Not cancel-safe: a dropped call may have eaten half a frame.
     pub(super) async fn next(&mut self) -> Result<Bytes, FrameError> {
         self.fill(4).await?;

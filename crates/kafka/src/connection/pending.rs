@@ -111,6 +111,11 @@ impl Pending {
         Ok(())
     }
 
+    /// Returns how many requests wait for their answer.
+    pub(super) fn open(&self) -> usize {
+        self.state().open.len()
+    }
+
     /// Ends the connection: every waiting request gets `error`, unless it already ended with another.
     pub(super) fn fail(&self, error: Error) {
         let mut state = self.state();

@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::frame::FrameReader;
 use super::header::{self, Call};
@@ -28,6 +30,7 @@ pub(super) async fn read<R: AsyncRead + Unpin>(stream: R, pending: Arc<Pending>)
 
 async fn read_answers<R: AsyncRead + Unpin>(stream: R, pending: &Pending) -> Error {
     let mut frames = FrameReader::new(stream);
+    let mut gathering = Gathering::new(Instant::now());
     loop {
         let answered = match frames.next().await {
             Ok(frame) => pending.answer(frame),
@@ -35,6 +38,12 @@ async fn read_answers<R: AsyncRead + Unpin>(stream: R, pending: &Pending) -> Err
         };
         if let Err(error) = answered {
             return error;
+        }
+        gathering.answered();
+        if !frames.has_more()
+            && let Some(pause) = gathering.pause(pending.open(), Instant::now())
+        {
+            tokio::time::sleep(pause).await;
         }
     }
 }
@@ -61,6 +70,45 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(
     queue.close();
     while let Ok(request) = queue.try_recv() {
         let _ = request.answer.send(Err(error.clone()));
+    }
+}
+
+/// Decides how long answers are left in the socket, so that one wake-up takes several: waking up costs more than reading
+/// an answer.
+///
+/// Only while many requests are open, which then wait for a broker that is busy with those before them: a pause is a
+/// quarter of the time that the broker needs for what is open, so the broker never runs out of requests meanwhile, and
+/// no answer is later by more than a quarter of what it took anyway.
+#[derive(Debug)]
+struct Gathering {
+    since: Instant,
+    answers: u32,
+}
+
+/// Open requests from which on answers are gathered.
+const MANY: usize = 16;
+/// Tokio's timer knows no shorter time; answers that come faster gather by themselves.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+
+impl Gathering {
+    fn new(now: Instant) -> Self {
+        Self {
+            since: now,
+            answers: 0,
+        }
+    }
+
+    fn answered(&mut self) {
+        self.answers += 1;
+    }
+
+    /// Returns the pause before the next read, `None` to read on; called when all that was read is answered.
+    fn pause(&mut self, open: usize, now: Instant) -> Option<Duration> {
+        let each = now.duration_since(self.since) / self.answers.max(1);
+        *self = Self::new(now);
+        let pause = each.saturating_mul(u32::try_from(open / 4).unwrap_or(u32::MAX));
+        (open >= MANY && pause >= SHORTEST_PAUSE).then_some(pause.min(LONGEST_PAUSE))
     }
 }
 
@@ -180,6 +228,35 @@ impl Buf for Chunks {
             }
             count -= front.len();
             self.parts.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_gathered_only_while_many_requests_are_open() {
+        let ms = Duration::from_millis;
+        // Answers since the last read, the time they took, open requests, pause.
+        let cases = [
+            (1, ms(3), 40, Some(ms(30).min(LONGEST_PAUSE))),
+            (4, ms(4), 16, Some(ms(4))),
+            (1, ms(3), 15, None),
+            (1, ms(100), 1, None),
+            (10, ms(1), 20, None),
+            (1, ms(60_000), 64, Some(LONGEST_PAUSE)),
+        ];
+        for (answers, took, open, pause) in cases {
+            let began = Instant::now();
+            let mut gathering = Gathering::new(began);
+            (0..answers).for_each(|_| gathering.answered());
+            assert_eq!(
+                gathering.pause(open, began + took),
+                pause,
+                "{answers} in {took:?}"
+            );
         }
     }
 }

@@ -6,13 +6,11 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use kafka::{
     ErrorCode,
     fetch::{FetchConnection, FetchFrom, FetchKey, FetchedPartition},
@@ -26,35 +24,21 @@ use tracing::{Instrument, info_span};
 use super::{
     decode::{Decoded, LaneState, decode},
     event::{Event, FetchEvent, PartitionId},
+    queued::Queued,
 };
-use crate::credit::{Budget, Credit};
+use crate::{
+    crash::panic_point,
+    credit::{Budget, Credit},
+};
 
 /// Bytes of one fetch response; also the credit that a request takes. A broker fills it to the last byte, so what stands
 /// around the records has room left: a frame of a little over 1 MiB would lie in a buffer of 2 MiB.
 pub(super) const FETCH_BYTES: usize = (1 << 20) - (16 << 10);
 /// How long the broker may wait for data.
 const MAX_WAIT: Duration = Duration::from_millis(250);
-/// How soon to look again while partitions are parked behind full queues.
-const PARKED_WAIT: Duration = Duration::from_millis(5);
-
-/// Bytes of one partition that are fetched and not yet acknowledged; shared by the loop and the fetch task.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Queued(Arc<AtomicUsize>);
-
-impl Queued {
-    pub(super) fn add(&self, bytes: usize) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    pub(super) fn sub(&self, bytes: usize) {
-        let before = self.0.fetch_sub(bytes, Ordering::Relaxed);
-        debug_assert!(before >= bytes, "bytes of another start were taken off");
-    }
-
-    fn bytes(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
+/// The same while some partitions are parked behind full queues: an open request cannot take them back in. What they
+/// have queued lasts longer.
+const PARKED_WAIT: Duration = Duration::from_millis(10);
 
 /// One partition as a fetch connection follows it.
 #[derive(Debug)]
@@ -78,14 +62,16 @@ enum Change {
 #[derive(Debug, Default)]
 struct Changes {
     waiting: Mutex<HashMap<PartitionId, Change>>,
-    arrived: Notify,
+    /// Notified with each change, and when a parked partition has drained.
+    arrived: Arc<Notify>,
 }
 
 /// A fetch connection's task, as the link's loop holds it.
 #[derive(Debug)]
 pub(super) struct Fetcher {
     changes: Arc<Changes>,
-    task: JoinHandle<()>,
+    /// `None` once its end was seen.
+    task: Option<JoinHandle<()>>,
 }
 
 impl Fetcher {
@@ -108,7 +94,20 @@ impl Fetcher {
             parked: Vec::new(),
         };
         let task = tokio::spawn(work.run().instrument(info_span!("fetch", serial)));
-        Self { changes, task }
+        Self {
+            changes,
+            task: Some(task),
+        }
+    }
+
+    /// Says, once, that the task panicked. After any other end it has told the loop why.
+    pub(super) fn panicked(&mut self) -> bool {
+        let ended = self.task.as_mut().filter(|task| task.is_finished());
+        let Some(how) = ended.and_then(FutureExt::now_or_never) else {
+            return false;
+        };
+        self.task = None;
+        how.is_err_and(|error| error.is_panic())
     }
 
     pub(super) fn follow(&self, lane: Lane) {
@@ -132,7 +131,9 @@ impl Fetcher {
 
 impl Drop for Fetcher {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }
 
@@ -154,7 +155,7 @@ impl Work {
             self.take_changes();
             self.unpark();
             if self.lanes.len() == self.parked.len() {
-                self.wait_for_work().await;
+                self.changes.arrived.notified().await;
                 continue;
             }
             let credit = self.budget.take(FETCH_BYTES.min(self.budget.limit())).await;
@@ -177,15 +178,6 @@ impl Work {
                     return;
                 }
             }
-        }
-    }
-
-    async fn wait_for_work(&self) {
-        let arrived = self.changes.arrived.notified();
-        if self.parked.is_empty() {
-            arrived.await;
-        } else {
-            let _ = tokio::time::timeout(PARKED_WAIT, arrived).await;
         }
     }
 
@@ -224,8 +216,9 @@ impl Work {
         }
         let limit = queue_limit(&self.budget);
         let (lanes, connection) = (&self.lanes, &mut self.connection);
+        let waiter = &self.changes.arrived;
         self.parked.retain(|id| match lanes.get(id) {
-            Some(lane) if lane.queued.bytes() * 2 <= limit => {
+            Some(lane) if lane.queued.drained(limit, waiter) => {
                 ask(connection, lane);
                 false
             }
@@ -253,6 +246,7 @@ impl Work {
         throttle: Duration,
         mut credit: Credit,
     ) -> Option<()> {
+        panic_point("fetched");
         credit.settle(frame_bytes);
         let credit = Arc::new(credit);
         let limit = queue_limit(&self.budget);
@@ -271,7 +265,7 @@ impl Work {
             };
             lane.queued.add(decoded.bytes);
             let failed = fetched.error != ErrorCode::NONE || decoded.fault.is_some();
-            let full = lane.queued.bytes() >= limit;
+            let full = lane.queued.is_full(limit);
             if failed {
                 // The loop decides what to do and asks for the partition anew.
                 let key = lane.key.clone();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kafka::fetch::FetchKey;
 use model::{finding::Finding, problem::Problem};
 
-use super::{decode::Payload, event::PartitionId, fetch::Queued, traffic::ConnectionKey};
+use super::{decode::Payload, event::PartitionId, queued::Queued, traffic::ConnectionKey};
 use crate::{
     meter::{EndHistory, RateMeter},
     protocol::{

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::io::{End, Wire};
 use crate::{
+    crash::panic_point,
     plan::{
         FixedMirror, OtherLink,
         gather::{Depth, GatherError, Inquiry, gather},
@@ -69,6 +70,7 @@ pub(super) struct PassedTopic {
 
 /// Plans, and does what the plan says, topic by topic: one that cannot be made keeps no other from being copied.
 pub(super) async fn pass(wire: Arc<Wire>, input: PassInput) -> PassResult {
+    panic_point("topics-pass");
     let (revision, first) = (input.revision, input.first);
     PassResult {
         revision,

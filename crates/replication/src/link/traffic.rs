@@ -10,10 +10,7 @@ use futures_util::stream::FuturesUnordered;
 use kafka::{Error, backoff::Backoff, produce::ProduceConnection};
 
 use super::{
-    decode::Payload,
-    event::PartitionId,
-    fetch::{Fetcher, Queued},
-    problems::Problems,
+    decode::Payload, event::PartitionId, fetch::Fetcher, problems::Problems, queued::Queued,
 };
 use crate::credit::Credit;
 
@@ -75,7 +72,7 @@ pub(super) enum Line {
 /// Requests on one produce connection at a time.
 const MAX_REQUESTS: usize = 64;
 /// Bytes in flight on one produce connection.
-const MAX_IN_FLIGHT_BYTES: usize = 16 << 20;
+const MAX_IN_FLIGHT_BYTES: usize = 8 << 20;
 /// Bytes after which a request takes no further batch.
 pub(super) const REQUEST_BYTES: usize = 1 << 20;
 
@@ -113,6 +110,7 @@ pub(super) struct SentPart {
 impl SentPart {
     pub(super) fn new(id: PartitionId, generation: u64, queued: Queued, payload: Payload) -> Self {
         let batch = &payload.batch;
+        queued.sent(batch.size_bytes());
         Self {
             id,
             generation,
@@ -196,6 +194,13 @@ impl Traffic {
         self.sending.remove(&key);
         self.lines.insert(key, Line::Failed { retry_at_ms });
         retry_at_ms
+    }
+
+    /// Puts the next attempt to open a lost connection off.
+    pub(super) fn postpone(&mut self, key: ConnectionKey, until_ms: i64) {
+        if let Some(Line::Failed { retry_at_ms }) = self.lines.get_mut(&key) {
+            *retry_at_ms = until_ms;
+        }
     }
 
     /// Closes connections that nobody needs any more.

@@ -27,7 +27,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use model::{
     finding::{Choice, Finding},
     link::Phase,
@@ -40,7 +40,7 @@ use tokio::{
     time::MissedTickBehavior,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::{
     Command, Context, LinkNews, control_topic_name,
@@ -230,6 +230,12 @@ impl Worker {
                 };
                 self.event(event);
             }
+            for _ in 0..64 {
+                let Some(Some(replied)) = self.traffic.replies.next().now_or_never() else {
+                    break;
+                };
+                self.replied(replied);
+            }
             self.pump();
             if self.left() {
                 break;
@@ -292,7 +298,13 @@ impl Worker {
     fn joined(&mut self, done: Result<Done, tokio::task::JoinError>) {
         match done {
             Ok(done) => self.done(done),
-            Err(error) => warn!(%error, "a task of the link ended badly"),
+            // What it was to find out is not known, and whoever waits for it would wait for ever.
+            Err(_) => {
+                error!("a task of the link panicked; the link is started anew");
+                if self.leaving_until_ms.is_none() {
+                    self.leave();
+                }
+            }
         }
     }
 
@@ -387,6 +399,7 @@ impl Worker {
         self.run_errands(now_ms);
         self.wake_delayed(now_ms);
         self.start_take_overs(now_ms);
+        self.replace_panicked();
         self.open_lines(now_ms);
         let slots: Vec<u32> = self.slots.keys().copied().collect();
         for slot in slots {

@@ -58,7 +58,7 @@ impl Worker {
 
     /// Judges the answer for one batch: error code and base offset, or none at all.
     pub(super) fn answered(&mut self, part: SentPart, answer: Option<(ErrorCode, i64)>) {
-        part.queued.sub(part.bytes);
+        part.queued.answered(part.bytes);
         let id = part.id;
         let partition = &mut self.partitions[id.0];
         if partition.generation != part.generation {

@@ -42,7 +42,7 @@ impl Worker {
         let partition = &mut self.partitions[id.0];
         let copying = matches!(partition.stage, Stage::Copying);
         if partition.lane != fetched.generation || !copying {
-            return fetched.queued.sub(fetched.decoded.bytes);
+            return fetched.queued.dropped(fetched.decoded.bytes);
         }
         if !fetched.error.is_ok() {
             return self.lane_failed(id, fetched.error);
@@ -82,7 +82,7 @@ impl Worker {
         for batch in fetched.decoded.outgoing {
             let epoch = batch.leader_epoch;
             if !vouched(flow.fetch_epoch(), epoch) {
-                fetched.queued.sub(left);
+                fetched.queued.dropped(left);
                 return self.verify(id, epoch);
             }
             left = left.saturating_sub(batch.payload.batch.size_bytes());

@@ -21,6 +21,10 @@ use crate::{
     protocol::ports::Clock,
 };
 
+/// How long a connection stays closed after its task panicked: what made it panic may still be there, and the problem has
+/// to be seen.
+const FAULT_PAUSE_MS: i64 = 2_000;
+
 impl Worker {
     pub(super) fn fetcher_closed(&mut self, serial: u64, error: &Error) {
         let key = self
@@ -37,6 +41,26 @@ impl Worker {
     }
 
     pub(super) fn line_failed(&mut self, key: ConnectionKey, error: &Error) {
+        let problem = self.unreachable(key, error);
+        self.line_lost(key, problem);
+    }
+
+    /// Treats a fetch task that panicked as a lost line: its partitions get another one, from where their flows stand.
+    pub(super) fn replace_panicked(&mut self) {
+        let panicked = |(key, line): (&ConnectionKey, &mut Line)| match line {
+            Line::Fetch { fetcher, .. } => fetcher.panicked().then_some(*key),
+            _ => None,
+        };
+        let all: Vec<_> = self.traffic.lines.iter_mut().filter_map(panicked).collect();
+        for key in all {
+            let problem = self.fetch_task_ended(key);
+            self.line_lost(key, problem);
+            self.traffic
+                .postpone(key, self.wire.monotonic_ms() + FAULT_PAUSE_MS);
+        }
+    }
+
+    fn line_lost(&mut self, key: ConnectionKey, problem: Problem) {
         let now_ms = self.wire.monotonic_ms();
         self.traffic.failed(key, now_ms);
         self.refresh(key.side);
@@ -49,9 +73,28 @@ impl Worker {
                 partition.ready = false;
             }
         }
-        let problem = self.unreachable(key, error);
         let wall_ms = self.wire.wall_ms();
         self.traffic.problems.note(key, problem, wall_ms);
+    }
+
+    fn fetch_task_ended(&self, key: ConnectionKey) -> Problem {
+        let source = &self.link.spec.source;
+        Problem {
+            code: "engine.fault".to_owned(),
+            status: 500,
+            title: format!(
+                "Fetching from broker {} of the source `{source}` ended by a fault.",
+                key.broker
+            ),
+            detail: "The fault is Causeway's own. Fetching begins anew by itself where it stopped."
+                .to_owned(),
+            state: Some("waiting".to_owned()),
+            next_step: Some(
+                "If it comes again, report it with the lines of Causeway's log that say `panic`."
+                    .to_owned(),
+            ),
+            ..Problem::default()
+        }
     }
 
     pub(super) fn unreachable(&self, key: ConnectionKey, error: &Error) -> Problem {

@@ -9,8 +9,9 @@ use crate::{
     link::{
         decode::LaneState,
         event::PartitionId,
-        fetch::{Lane, Queued},
+        fetch::Lane,
         partition::{Partition, Stage},
+        queued::Queued,
         traffic::Side,
     },
     meter::{EndHistory, RateMeter},
