@@ -35,7 +35,7 @@ impl Sysroot {
             // Reaches code for browsers alone: build scripts and macros keep Debian's own library.
             .env(
                 "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
-                format!("--sysroot {}", self.folder.display()),
+                format!("--cfg erase_components --sysroot {}", self.folder.display()),
             );
         command
     }
