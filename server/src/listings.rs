@@ -97,12 +97,16 @@ impl Listings {
         let known = self.known(&cluster.name);
         let mut known = known.lock().await;
         known.counted.retain(|_, (at, _)| at.elapsed() < COUNT_AGE);
-        let missing = topics.iter().filter(|topic| !known.counted.contains_key(*topic));
+        let missing = topics
+            .iter()
+            .filter(|topic| !known.counted.contains_key(*topic));
         let missing: Vec<String> = missing.cloned().collect();
         if !missing.is_empty() {
             let counts = listing::count_records(cluster, &missing, self.timeout).await;
             let now = Instant::now();
-            let counts = counts.into_iter().map(|(topic, records)| (topic, (now, records)));
+            let counts = counts
+                .into_iter()
+                .map(|(topic, records)| (topic, (now, records)));
             known.counted.extend(counts);
         }
         let told = topics.into_iter();

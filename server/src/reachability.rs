@@ -107,17 +107,13 @@ impl Round {
     async fn next(&mut self, clock: &mut tokio::time::Interval) {
         clock.tick().await;
         self.read_clusters().await;
-        let asked = self
-            .clients
-            .iter()
-            .map(|(name, (_, client))| ask(name, client));
-        let answers = join_all(asked).await;
-        let now_ms = clock::now_ms();
-        let mut noted = lock(&self.noted);
-        noted.retain(|name, _| self.clients.contains_key(name));
-        for (name, answer) in answers {
-            note(&mut noted, name, answer, now_ms);
-        }
+        lock(&self.noted).retain(|name, _| self.clients.contains_key(name));
+        let asked = self.clients.iter().map(|(name, (_, client))| async move {
+            let answer = ask(client).await;
+            // At once: whoever answers does not wait for those who do not.
+            note(&mut lock(&self.noted), name, answer, clock::now_ms());
+        });
+        join_all(asked).await;
     }
 
     /// Keeps one client per stored cluster. While the store does not answer, those of before stay.
@@ -148,14 +144,14 @@ impl Round {
     }
 }
 
-async fn ask<'n>(name: &'n str, client: &Result<Client, Reach>) -> (&'n str, Reach) {
+async fn ask(client: &Result<Client, Reach>) -> Reach {
     let client = match client {
         Ok(client) => client,
-        Err(reach) => return (name, reach.clone()),
+        Err(reach) => return reach.clone(),
     };
     let began = Instant::now();
     let answer = tokio::time::timeout(PATIENCE, client.metadata(Topics::None)).await;
-    let reach = match answer {
+    match answer {
         Ok(Ok(cluster)) => Reach::Reachable {
             brokers: u32::try_from(cluster.brokers.len()).unwrap_or(u32::MAX),
             controller: cluster.controller,
@@ -166,8 +162,7 @@ async fn ask<'n>(name: &'n str, client: &Result<Client, Reach>) -> (&'n str, Rea
             code: "connect.timeout".to_owned(),
             detail: format!("No broker answered within {} s.", PATIENCE.as_secs()),
         },
-    };
-    (name, reach)
+    }
 }
 
 fn unreachable(error: &kafka::Error) -> Reach {

@@ -74,7 +74,9 @@ fn check(theme: &str, tokens: &Tokens, fore: &str, back: &str, least: f64) {
 fn text_and_marks_stand_out_from_every_ground_in_both_themes() {
     for (theme, tokens) in [("light", light()), ("dark", dark())] {
         for ground in ["bg", "surface", "sunken"] {
-            for text in ["text", "muted", "idle", "accent", "busy", "ok", "warn", "crit"] {
+            for text in [
+                "text", "muted", "idle", "accent", "busy", "ok", "warn", "crit",
+            ] {
                 check(theme, &tokens, text, ground, 4.5);
             }
             for mark in ["edge", "ok-fill"] {

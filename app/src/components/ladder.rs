@@ -211,15 +211,16 @@ impl LadderView {
                     count => format!("All {count} brokers can be reached."),
                 }
             }
-            Verdict::Warned | Verdict::Failed => {
-                let bad =
-                    |rung: &&Rung| matches!(rung.state, RungState::Failed | RungState::Warning);
-                let first = self.rungs.iter().find(bad);
-                first.map_or_else(String::new, |rung| {
-                    format!("{}: {}", rung_name(rung.kind), rung.detail)
-                })
-            }
+            Verdict::Warned => self.first(RungState::Warning),
+            Verdict::Failed => self.first(RungState::Failed),
         }
+    }
+
+    fn first(&self, state: RungState) -> String {
+        let first = self.rungs.iter().find(|rung| rung.state == state);
+        first.map_or_else(String::new, |rung| {
+            format!("{}: {}", rung_name(rung.kind), rung.detail)
+        })
     }
 
     /// Returns how a test looks at `now_ms`; `revision` is that of the settings now.
@@ -291,6 +292,15 @@ mod tests {
         let steps: Vec<Step> = (0..4).map(|index| step(&view, index)).collect();
         let passed = Step::Reached(RungState::Passed);
         assert_eq!(steps, [passed, passed, Step::Running, Step::Waiting]);
+    }
+
+    #[test]
+    fn a_failed_test_names_what_failed_and_not_what_was_worth_a_warning() {
+        let mut view = climbed(Verdict::Failed, 2);
+        view.rungs[0].state = RungState::Warning;
+        view.rungs[1].state = RungState::Failed;
+        view.rungs[1].detail = "The port is closed.".to_owned();
+        assert_eq!(view.sentence(), "TCP: The port is closed.");
     }
 
     #[test]

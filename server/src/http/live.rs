@@ -88,7 +88,9 @@ impl Streams {
                 inner.open.remove(&ended.user_id);
             }
         }
-        inner.ended.retain(|_, known| known.at.elapsed() < REMEMBERED);
+        inner
+            .ended
+            .retain(|_, known| known.at.elapsed() < REMEMBERED);
         if inner.ended.len() < MOST_REMEMBERED {
             inner.ended.insert(id, ended);
         }
@@ -96,7 +98,10 @@ impl Streams {
 
     /// Returns the view that the holder of this id has, if it is known to be the last one that was sent.
     fn resume(&self, last: &str, boot: &str, user_id: &str, page: &str) -> Option<Value> {
-        let (stream, tick) = last.strip_prefix(boot)?.strip_prefix('-')?.split_once('-')?;
+        let (stream, tick) = last
+            .strip_prefix(boot)?
+            .strip_prefix('-')?
+            .split_once('-')?;
         let ended = self.lock().ended.remove(&stream.parse().ok()?)?;
         let same = ended.user_id == user_id && ended.page == page && tick == ended.tick.to_string();
         (same && ended.at.elapsed() < REMEMBERED).then_some(ended.view)

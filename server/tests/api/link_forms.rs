@@ -70,7 +70,9 @@ async fn bench() -> Bench {
     let issued = accounts::set_up(&context, &token, "ann", PASSWORD, PASSWORD, "Browser").await;
     let issued = issued.unwrap();
     for name in ["west", "east"] {
-        let made = harness.admin("POST", "/api/v1/clusters", &cluster(name)).await;
+        let made = harness
+            .admin("POST", "/api/v1/clusters", &cluster(name))
+            .await;
         assert_eq!(made.status, 201);
     }
     let west = [
@@ -116,7 +118,10 @@ fn topics(rows: &[(&str, &str, &str)]) -> LinkDraft {
 
 impl Bench {
     async fn begin(&self) -> String {
-        link_forms::begin(&self.context, &self.ann).await.unwrap().id
+        link_forms::begin(&self.context, &self.ann)
+            .await
+            .unwrap()
+            .id
     }
 
     async fn end(&self, id: &str, step: Step, cluster: &str) -> Result<String, Problem> {
@@ -126,16 +131,22 @@ impl Bench {
 
     async fn rows(&self, id: &str, draft: LinkDraft, pressed: Pressed) -> String {
         let posted = (draft, "", pressed);
-        link_forms::save_topics(&self.context, &self.ann, id, posted).await.unwrap()
+        link_forms::save_topics(&self.context, &self.ann, id, posted)
+            .await
+            .unwrap()
     }
 
     async fn preview(&self, id: &str, filter: &str) -> PreviewView {
-        let open = link_forms::open(&self.context, &self.ann, id).await.unwrap();
+        let open = link_forms::open(&self.context, &self.ann, id)
+            .await
+            .unwrap();
         let query = FormQuery {
             filter: filter.to_owned(),
             ..FormQuery::default()
         };
-        link_forms::preview(&self.context, &self.ann.actor, &open.form, &query).await.unwrap()
+        link_forms::preview(&self.context, &self.ann.actor, &open.form, &query)
+            .await
+            .unwrap()
     }
 
     async fn finish(&self, id: &str, go: &str, link: &str) -> Result<String, Problem> {
@@ -156,7 +167,9 @@ impl Bench {
 
     async fn get(&self, path: &str) -> Answer {
         let request = Request::get(path).header("cookie", &self.cookie);
-        self.harness.send(request.body(Body::empty()).unwrap()).await
+        self.harness
+            .send(request.body(Body::empty()).unwrap())
+            .await
     }
 
     /// Posts a form as a browser without script does.
@@ -167,7 +180,9 @@ impl Bench {
             .header("host", "localhost")
             .header("referer", "http://localhost/links")
             .header("content-type", "application/x-www-form-urlencoded");
-        self.harness.send(request.body(Body::from(body)).unwrap()).await
+        self.harness
+            .send(request.body(Body::from(body)).unwrap())
+            .await
     }
 }
 
@@ -175,15 +190,26 @@ impl Bench {
 async fn a_link_is_made_step_by_step_and_posting_the_last_step_twice_makes_one() {
     let bench = bench().await;
     let id = bench.ready().await;
-    let open = link_forms::open(&bench.context, &bench.ann, &id).await.unwrap();
+    let open = link_forms::open(&bench.context, &bench.ann, &id)
+        .await
+        .unwrap();
     assert_eq!(open.form.draft.name, "west-east", "a name is proposed");
     for _ in 0..2 {
-        assert_eq!(bench.finish(&id, "start", "").await.unwrap(), "/links/west-east/first");
+        assert_eq!(
+            bench.finish(&id, "start", "").await.unwrap(),
+            "/links/west-east/first"
+        );
     }
-    let links = bench.harness.admin("GET", "/api/v1/links", &Value::Null).await.json();
+    let links = bench
+        .harness
+        .admin("GET", "/api/v1/links", &Value::Null)
+        .await
+        .json();
     assert_eq!(links["items"].as_array().unwrap().len(), 1);
     assert_eq!(links["items"][0]["phase"], "running");
-    let unfinished = link_forms::unfinished(&bench.context, &bench.ann).await.unwrap();
+    let unfinished = link_forms::unfinished(&bench.context, &bench.ann)
+        .await
+        .unwrap();
     assert!(unfinished.is_empty(), "a finished form is no draft");
 }
 
@@ -191,7 +217,10 @@ async fn a_link_is_made_step_by_step_and_posting_the_last_step_twice_makes_one()
 async fn two_posts_at_once_make_one_link() {
     let bench = bench().await;
     let id = bench.ready().await;
-    let (one, other) = tokio::join!(bench.finish(&id, "start", ""), bench.finish(&id, "start", ""));
+    let (one, other) = tokio::join!(
+        bench.finish(&id, "start", ""),
+        bench.finish(&id, "start", "")
+    );
     assert_eq!(one.unwrap(), "/links/west-east/first");
     assert_eq!(other.unwrap(), "/links/west-east/first");
 }
@@ -203,7 +232,11 @@ async fn a_plan_that_changed_is_shown_and_nothing_is_made() {
     *bench.harness.engine.fingerprint.lock().unwrap() = "bb".to_owned();
     let next = bench.finish(&id, "start", "").await.unwrap();
     assert_eq!(next, format!("/links/new/{id}/plan?agreed=aa"));
-    let links = bench.harness.admin("GET", "/api/v1/links", &Value::Null).await.json();
+    let links = bench
+        .harness
+        .admin("GET", "/api/v1/links", &Value::Null)
+        .await
+        .json();
     assert!(links["items"].as_array().unwrap().is_empty());
 }
 
@@ -211,7 +244,10 @@ async fn a_plan_that_changed_is_shown_and_nothing_is_made() {
 async fn a_saved_draft_does_not_start() {
     let bench = bench().await;
     let id = bench.ready().await;
-    assert_eq!(bench.finish(&id, "save", "").await.unwrap(), "/links/west-east");
+    assert_eq!(
+        bench.finish(&id, "save", "").await.unwrap(),
+        "/links/west-east"
+    );
     let link = bench.context.store.link("west-east").await.unwrap();
     assert_eq!(link.phase, Phase::Draft);
 }
@@ -222,11 +258,29 @@ async fn one_cluster_on_both_sides_is_refused_whatever_the_names() {
     let id = bench.begin().await;
     bench.end(&id, Step::Source, "west").await.unwrap();
     let here = format!("/links/new/{id}/destination?check=1");
-    assert_eq!(bench.end(&id, Step::Destination, "west").await.unwrap(), here);
-    bench.harness.engine.listings.lock().unwrap().get_mut("east").unwrap().cluster_id = "w".to_owned();
-    assert_eq!(bench.end(&id, Step::Destination, "east").await.unwrap(), here);
+    assert_eq!(
+        bench.end(&id, Step::Destination, "west").await.unwrap(),
+        here
+    );
+    bench
+        .harness
+        .engine
+        .listings
+        .lock()
+        .unwrap()
+        .get_mut("east")
+        .unwrap()
+        .cluster_id = "w".to_owned();
+    assert_eq!(
+        bench.end(&id, Step::Destination, "east").await.unwrap(),
+        here
+    );
     let page = bench.get(&here).await;
-    assert!(page.text.contains("are one cluster: both have the id `w`"), "{}", page.text);
+    assert!(
+        page.text.contains("are one cluster: both have the id `w`"),
+        "{}",
+        page.text
+    );
     assert!(page.text.contains("1 field") || page.text.contains("One field"));
 }
 
@@ -244,19 +298,34 @@ async fn the_preview_tells_verdicts_reasons_and_faulty_rows() {
     assert_eq!(here, format!("/links/new/{id}/topics?check=1"));
     let view = bench.preview(&id, "").await;
     assert_eq!(view.faults[0].field, "rows[1].pattern");
-    assert_eq!(view.faults[0].message, "Character 4: look-ahead is not supported.");
-    assert_eq!((view.counts.matched, view.counts.topics, view.counts.hidden), (4, 6, 1));
+    assert_eq!(
+        view.faults[0].message,
+        "Character 4: look-ahead is not supported."
+    );
+    assert_eq!(
+        (view.counts.matched, view.counts.topics, view.counts.hidden),
+        (4, 6, 1)
+    );
     let told = |topic: &str| {
         let row = view.rows.iter().find(|row| row.topic == topic).unwrap();
         (row.mark, row.because.clone())
     };
-    assert_eq!(told("orders"), (Mark::Create, "row 1 · 24 partitions".to_owned()));
+    assert_eq!(
+        told("orders"),
+        (Mark::Create, "row 1 · 24 partitions".to_owned())
+    );
     assert_eq!(told("orders.eu").0, Mark::Refused);
     assert_eq!(
         told("refunds"),
-        (Mark::NeedsAppend, "exists at east with 1,204 records: tick to append".to_owned())
+        (
+            Mark::NeedsAppend,
+            "exists at east with 1,204 records: tick to append".to_owned()
+        )
     );
-    assert_eq!(told("payments"), (Mark::LeftOut, "excluded by row 3".to_owned()));
+    assert_eq!(
+        told("payments"),
+        (Mark::LeftOut, "excluded by row 3".to_owned())
+    );
     let hidden = bench.preview(&id, "__consumer").await;
     assert_eq!(hidden.rows[0].because, "internal to Kafka or Causeway");
 }
@@ -292,7 +361,17 @@ async fn hostile_and_long_values_are_kept_told_and_shown_as_text() {
     let id = bench.ready().await;
     let hostile = "<script>alert(1)</script>\u{202e}😀";
     let long = "x".repeat(100_000);
-    bench.rows(&id, topics(&[("include", "exact", hostile), ("<i>", "?", "y"), ("include", "regex", &long)]), Pressed::Continue).await;
+    bench
+        .rows(
+            &id,
+            topics(&[
+                ("include", "exact", hostile),
+                ("<i>", "?", "y"),
+                ("include", "regex", &long),
+            ]),
+            Pressed::Continue,
+        )
+        .await;
     let page = bench.get(&format!("/links/new/{id}/topics?check=1")).await;
     assert_eq!(page.status, 200);
     assert!(!page.text.contains("<script>alert"), "escaped");
@@ -303,12 +382,22 @@ async fn hostile_and_long_values_are_kept_told_and_shown_as_text() {
         ..LinkDraft::default()
     };
     let posted = (options, Pressed::Continue);
-    let next = link_forms::save_options(&bench.context, &bench.ann, &id, posted).await.unwrap();
+    let next = link_forms::save_options(&bench.context, &bench.ann, &id, posted)
+        .await
+        .unwrap();
     assert_eq!(next, format!("/links/new/{id}/options?check=1"));
     let page = bench.get(&next).await;
     assert!(!page.text.contains("<script>alert"));
     assert!(page.text.contains("Take 1 to 256 slots."));
-    assert!(bench.finish(&id, "start", "").await.unwrap_err().fields.len() >= 2);
+    assert!(
+        bench
+            .finish(&id, "start", "")
+            .await
+            .unwrap_err()
+            .fields
+            .len()
+            >= 2
+    );
 }
 
 #[tokio::test]
@@ -317,21 +406,39 @@ async fn a_form_is_its_owners_alone_needs_the_role_and_is_gone_after_two_weeks()
     let id = bench.ready().await;
     let mut viewer = bench.ann.clone();
     viewer.actor.role = Role::Viewer;
-    let refused = link_forms::begin(&bench.context, &viewer).await.unwrap_err();
+    let refused = link_forms::begin(&bench.context, &viewer)
+        .await
+        .unwrap_err();
     assert_eq!(refused.status, 403);
     assert!(refused.detail.contains("`editor`"));
-    assert_eq!(link_forms::open(&bench.context, &viewer, &id).await.unwrap_err().status, 403);
+    assert_eq!(
+        link_forms::open(&bench.context, &viewer, &id)
+            .await
+            .unwrap_err()
+            .status,
+        403
+    );
     let mut other = bench.ann.clone();
     other.user_id = "0".repeat(36);
-    assert_eq!(link_forms::open(&bench.context, &other, &id).await.unwrap_err().status, 404);
+    assert_eq!(
+        link_forms::open(&bench.context, &other, &id)
+            .await
+            .unwrap_err()
+            .status,
+        404
+    );
     let later = Context {
         now_ms: bench.context.now_ms + 15 * DAY_MS,
         ..bench.context.clone()
     };
     let gone = link_forms::open(&later, &bench.ann, &id).await.unwrap_err();
     assert_eq!((gone.status, gone.code.as_str()), (404, "draft.not_found"));
-    link_forms::discard(&bench.context, &bench.ann, &id).await.unwrap();
-    link_forms::discard(&bench.context, &bench.ann, &id).await.unwrap();
+    link_forms::discard(&bench.context, &bench.ann, &id)
+        .await
+        .unwrap();
+    link_forms::discard(&bench.context, &bench.ann, &id)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -339,16 +446,29 @@ async fn somebody_elses_save_is_shown_and_both_changes_come_together() {
     let bench = bench().await;
     let id = bench.ready().await;
     bench.finish(&id, "save", "").await.unwrap();
-    let edit = link_forms::begin_edit(&bench.context, &bench.ann, "west-east").await.unwrap();
-    let again = link_forms::begin_edit(&bench.context, &bench.ann, "west-east").await.unwrap();
+    let edit = link_forms::begin_edit(&bench.context, &bench.ann, "west-east")
+        .await
+        .unwrap();
+    let again = link_forms::begin_edit(&bench.context, &bench.ann, "west-east")
+        .await
+        .unwrap();
     assert_eq!(edit, again, "one edit at a time, gone on with");
-    let rows = topics(&[("include", "prefix", "orders"), ("exclude", "exact", "orders.eu")]);
+    let rows = topics(&[
+        ("include", "prefix", "orders"),
+        ("exclude", "exact", "orders.eu"),
+    ]);
     bench.rows(&edit.id, rows, Pressed::Continue).await;
 
-    let link = bench.harness.admin("GET", "/api/v1/links/west-east", &Value::Null).await;
+    let link = bench
+        .harness
+        .admin("GET", "/api/v1/links/west-east", &Value::Null)
+        .await;
     let mut theirs = link.json()["spec"].clone();
     theirs["title"] = "Theirs".into();
-    let saved = bench.harness.matching("PUT", "/api/v1/links/west-east", &link.etag(), &theirs).await;
+    let saved = bench
+        .harness
+        .matching("PUT", "/api/v1/links/west-east", &link.etag(), &theirs)
+        .await;
     assert_eq!(saved.status, 200, "{}", saved.text);
 
     let plan = format!("/links/west-east/edit/{}/plan", edit.id);
@@ -357,7 +477,10 @@ async fn somebody_elses_save_is_shown_and_both_changes_come_together() {
     let page = bench.get(&next).await;
     assert!(page.text.contains("Someone saved this link meanwhile"));
     assert!(page.text.contains("Theirs") && page.text.contains("Apply mine on top"));
-    assert_eq!(bench.finish(&edit.id, "rebase", "west-east").await.unwrap(), plan);
+    assert_eq!(
+        bench.finish(&edit.id, "rebase", "west-east").await.unwrap(),
+        plan
+    );
     for _ in 0..2 {
         let done = bench.finish(&edit.id, "apply", "west-east").await.unwrap();
         assert_eq!(done, "/links/west-east");
@@ -374,22 +497,46 @@ async fn a_browser_without_script_goes_the_whole_way() {
     let begun = bench.get("/links/new").await;
     let first = begun.header("location").to_owned();
     let id = first.split('/').nth(3).unwrap().to_owned();
-    assert_eq!(first, format!("/links/new/{id}/source"), "{} {}", begun.status, begun.text);
+    assert_eq!(
+        first,
+        format!("/links/new/{id}/source"),
+        "{} {}",
+        begun.status,
+        begun.text
+    );
     let page = bench.get(&first).await;
     assert!(page.text.contains("west-1:9092"), "{}", page.text);
-    let end = |step: &str, cluster: &str| format!("id={id}&step={step}&cluster={cluster}&go=continue");
+    let end =
+        |step: &str, cluster: &str| format!("id={id}&step={step}&cluster={cluster}&go=continue");
     let to = bench.post("save-link-end", end("source", "west")).await;
-    assert_eq!(to.header("location"), format!("/links/new/{id}/destination"));
-    let to = bench.post("save-link-end", end("destination", "east")).await;
+    assert_eq!(
+        to.header("location"),
+        format!("/links/new/{id}/destination")
+    );
+    let to = bench
+        .post("save-link-end", end("destination", "east"))
+        .await;
     assert_eq!(to.header("location"), format!("/links/new/{id}/topics"));
     let rows = "draft%5Brows%5D%5B0%5D%5Baction%5D=include&draft%5Brows%5D%5B0%5D%5Bkind%5D=prefix\
                 &draft%5Brows%5D%5B0%5D%5Bpattern%5D=orders&draft%5Bnew_topics%5D=true&draft%5Brename_kind%5D=prefix\
                 &draft%5Bprefix%5D=us.&draft%5Bappend_to%5D%5B%5D=us.a&draft%5Bappend_to%5D%5B%5D=us.b&filter=";
-    let shown = bench.post("save-link-topics", format!("id={id}&{rows}&go=preview")).await;
-    assert!(shown.header("location").starts_with(&format!("/links/new/{id}/topics?")));
+    let shown = bench
+        .post("save-link-topics", format!("id={id}&{rows}&go=preview"))
+        .await;
+    assert!(
+        shown
+            .header("location")
+            .starts_with(&format!("/links/new/{id}/topics?"))
+    );
     let page = bench.get(&format!("/links/new/{id}/topics")).await;
-    assert!(page.text.contains("us.orders") && page.text.contains("3 of 6 match"), "{}", page.text);
-    let to = bench.post("save-link-topics", format!("id={id}&{rows}&go=continue")).await;
+    assert!(
+        page.text.contains("us.orders") && page.text.contains("3 of 6 match"),
+        "{}",
+        page.text
+    );
+    let to = bench
+        .post("save-link-topics", format!("id={id}&{rows}&go=continue"))
+        .await;
     assert_eq!(to.header("location"), format!("/links/new/{id}/options"));
     let page = bench.get(&format!("/links/new/{id}/options")).await;
     assert!(page.text.contains("value=\"west-east\""), "{}", page.text);
@@ -398,14 +545,32 @@ async fn a_browser_without_script_goes_the_whole_way() {
                    &draft[configs_from]=destination&draft[on_loss]=continue&draft[on_divergence]=ask\
                    &draft[on_duplicate]=continue&draft[on_foreign_write]=continue&draft[on_refused]=hold\
                    &draft[slots]=24&draft[detect_interval_s]=30";
-    let to = bench.post("save-link-options", format!("id={id}&{options}&go=continue")).await;
+    let to = bench
+        .post(
+            "save-link-options",
+            format!("id={id}&{options}&go=continue"),
+        )
+        .await;
     assert_eq!(to.header("location"), format!("/links/new/{id}/plan"));
     let page = bench.get(&format!("/links/new/{id}/plan")).await;
-    assert!(page.text.contains("value=\"aa\"") && page.text.contains("Start link"), "{}", page.text);
-    let to = bench.post("finish-link-form", format!("id={id}&link=&fingerprint=aa&go=start")).await;
+    assert!(
+        page.text.contains("value=\"aa\"") && page.text.contains("Start link"),
+        "{}",
+        page.text
+    );
+    let to = bench
+        .post(
+            "finish-link-form",
+            format!("id={id}&link=&fingerprint=aa&go=start"),
+        )
+        .await;
     assert_eq!(to.header("location"), "/links/dr/first");
     let page = bench.get("/links/dr/first").await;
-    assert!(page.text.contains("Waiting for the first record"), "{}", page.text);
+    assert!(
+        page.text.contains("Waiting for the first record"),
+        "{}",
+        page.text
+    );
     let link = bench.context.store.link("dr").await.unwrap();
     assert_eq!(link.phase, Phase::Running);
     assert_eq!(link.spec.append_to, ["us.a", "us.b"]);

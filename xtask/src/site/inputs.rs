@@ -13,6 +13,7 @@ use crate::causeway::{Profile, workspace};
 
 /// Files and folders of the workspace that go into the site, the steps that make it among them.
 const INPUTS: &[&str] = &[
+    ".cargo",
     "Cargo.lock",
     "Cargo.toml",
     "app/Cargo.toml",

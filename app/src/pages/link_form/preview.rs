@@ -1,7 +1,7 @@
 //! The preview beside the rows: which topics match, what their mirrors are called, and why.
 
 use leptos::prelude::*;
-use model::format::{grouped, span};
+use model::format::{ago, grouped};
 
 use super::{
     step::{Place, Step},
@@ -42,7 +42,7 @@ pub fn PreviewPanel(place: Place, shown: ReadSignal<PreviewView>) -> impl IntoVi
                 </span>
                 <span class="pill">{move || format!("{} internal hidden", grouped(counts.get().hidden.into()))}</span>
                 <span class="aside">
-                    {move || format!("list {} old ·", span(age.get() * 1_000))}
+                    {move || format!("list {} ·", ago(age.get() * 1_000))}
                     <button type="submit" class="plain" name="go" value="refresh">"refresh"</button>
                 </span>
             </header>

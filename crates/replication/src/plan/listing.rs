@@ -42,7 +42,11 @@ pub async fn list(cluster: &ClusterSpec, timeout: Duration) -> Result<Listing, P
     client.close().await;
     match asked {
         Ok(Ok(listing)) => Ok(listing),
-        Ok(Err(error)) => Err(problems::not_listed(cluster, &error.to_string(), error.code())),
+        Ok(Err(error)) => Err(problems::not_listed(
+            cluster,
+            &error.to_string(),
+            error.code(),
+        )),
         Err(_) => Err(problems::not_listed(
             cluster,
             &format!("no answer within {timeout:?}"),
@@ -86,7 +90,10 @@ async fn count(client: &Client, topics: &[String]) -> BTreeMap<String, i64> {
     let Ok(metadata) = client.metadata(Topics::All).await else {
         return BTreeMap::new();
     };
-    let known: Vec<&TopicMetadata> = topics.iter().filter_map(|name| metadata.topic(name)).collect();
+    let known: Vec<&TopicMetadata> = topics
+        .iter()
+        .filter_map(|name| metadata.topic(name))
+        .collect();
     let starts = client
         .list_offsets(partitions(&known), At::Earliest, Isolation::Uncommitted)
         .await;
@@ -102,5 +109,6 @@ async fn count(client: &Client, topics: &[String]) -> BTreeMap<String, i64> {
         *total = total.zip(held).map(|(total, held)| total + held);
     }
     let told = records.into_iter();
-    told.filter_map(|(topic, records)| Some((topic, records?))).collect()
+    told.filter_map(|(topic, records)| Some((topic, records?)))
+        .collect()
 }
