@@ -71,8 +71,8 @@ fn amount(behind: &Behind) -> String {
 fn verb(behind: &Behind) -> String {
     match (behind.records, behind.lag_time_ms) {
         (Some(0), _) if !behind.at_least => "stays behind".to_owned(),
-        (Some(_), Some(ms)) => format!("({}) stay behind", format::span(ms)),
-        (Some(_), None) => "stay behind".to_owned(),
+        (Some(1..), Some(ms)) => format!("({}) stay behind", format::span(ms)),
+        (Some(_), _) => "stay behind".to_owned(),
         (None, _) => "what would stay behind".to_owned(),
     }
 }

@@ -205,17 +205,19 @@ fn trouble(problem: &Problem) -> Trouble {
     let since = problem
         .first_seen_ms
         .map(|ms| format!("since {}", format::moment(ms)));
-    let count = problem.count.map(|count| match count {
+    // A held partition is not tried: it waits for a person.
+    let held = problem.code == "partition.held";
+    let next_step = match held {
+        true => Some("Choose under Findings how it goes on.".to_owned()),
+        false => problem.next_step.clone(),
+    };
+    let count = problem.count.filter(|_| !held).map(|count| match count {
         1 => "1 try so far".to_owned(),
         count => format!("{} tries so far", format::grouped(count as i64)),
     });
     let next = problem
         .next_try_ms
         .map(|ms| format!("next try at {} UTC", format::time(ms)));
-    let next_step = match problem.code.as_str() {
-        "partition.held" => Some("Choose under Findings how it goes on.".to_owned()),
-        _ => problem.next_step.clone(),
-    };
     let parts: Vec<String> = [since, count, next].into_iter().flatten().collect();
     Trouble {
         problem: Problem {
