@@ -66,7 +66,7 @@ impl<T: Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
 pub fn follow<T: View>(page: String, initial: T) -> ReadSignal<T> {
     let (value, set_value) = signal(initial);
     #[cfg(feature = "hydrate")]
-    browser::open(page, value, set_value);
+    browser::open(page, set_value);
     #[cfg(not(feature = "hydrate"))]
     let _ = (page, set_value);
     value

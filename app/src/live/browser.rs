@@ -17,6 +17,10 @@ const STALE_S: u32 = 5;
 /// Longest pause before the stream is opened again, seconds.
 const LONGEST_PAUSE_S: u32 = 30;
 
+/// Shows a view that is given as JSON. All pages share the code around it, and views are read from text alone: each other
+/// way to read them would be in the browser's file once more.
+type Show = dyn Fn(&str);
+
 type Listener = Closure<dyn FnMut(MessageEvent)>;
 
 /// The open stream with its listeners, which live as long as it does.
@@ -31,12 +35,11 @@ impl Drop for Open {
     }
 }
 
-struct Stream<T: View> {
+struct Stream {
     page: String,
     /// The view as JSON, as far as events told.
     json: Value,
-    shown: ReadSignal<T>,
-    show: WriteSignal<T>,
+    show: Rc<Show>,
     feed: Feed,
     open: Option<Open>,
     /// Id of the last event, so that the server goes on from there.
@@ -48,13 +51,21 @@ struct Stream<T: View> {
 }
 
 /// Opens the stream of `page` and lets `show` follow it until the page is left.
-pub fn open<T: View>(page: String, shown: ReadSignal<T>, show: WriteSignal<T>) {
+pub fn open<T: View>(page: String, show: WriteSignal<T>) {
+    let show = move |text: &str| {
+        if let Ok(view) = serde_json::from_str(text) {
+            show.try_set(view);
+        }
+    };
+    start(page, Rc::new(show));
+}
+
+fn start(page: String, show: Rc<Show>) {
     let feed = Feed::of_tab();
-    let json = serde_json::to_value(shown.get_untracked()).unwrap_or_default();
     let stream = Rc::new(RefCell::new(Stream {
         page,
-        json,
-        shown,
+        // The first event is a snapshot.
+        json: Value::Null,
         show,
         feed,
         open: None,
@@ -84,7 +95,7 @@ fn is_hidden() -> bool {
     document().visibility_state() == VisibilityState::Hidden
 }
 
-fn connect<T: View>(stream: &Rc<RefCell<Stream<T>>>) {
+fn connect(stream: &Rc<RefCell<Stream>>) {
     let mut state = stream.borrow_mut();
     let page = js_sys::encode_uri_component(&state.page);
     let last = js_sys::encode_uri_component(&state.last_id);
@@ -113,13 +124,17 @@ fn connect<T: View>(stream: &Rc<RefCell<Stream<T>>>) {
     });
 }
 
-fn hear<T: View>(stream: &Rc<RefCell<Stream<T>>>, kind: &str, event: &MessageEvent) {
+fn hear(stream: &Rc<RefCell<Stream>>, kind: &str, event: &MessageEvent) {
     let text = event.data().as_string().unwrap_or_default();
     let mut state = stream.borrow_mut();
     state.quiet_s = 0;
     state.pause_s = 1;
     match kind {
-        "bye" => return leave(&text),
+        "bye" => {
+            state.open = None;
+            drop(state);
+            return leave(&text);
+        }
         "snapshot" => {
             if let Ok(json) = serde_json::from_str(&text) {
                 state.json = json;
@@ -133,17 +148,15 @@ fn hear<T: View>(stream: &Rc<RefCell<Stream<T>>>, kind: &str, event: &MessageEve
         _ => {}
     }
     state.last_id = event.last_event_id();
-    let (json, show, feed) = (state.json.clone(), state.show, state.feed);
+    let (view, show, feed) = (state.json.to_string(), state.show.clone(), state.feed);
     // Showing runs effects, which may come back here.
     drop(state);
     if feed.paused.get_untracked() {
         return feed.freshness.set(Freshness::Paused);
     }
     feed.freshness.set(Freshness::Live);
-    if kind != "tick"
-        && let Ok(view) = serde_json::from_value(json)
-    {
-        show.try_set(view);
+    if kind != "tick" {
+        show(&view);
     }
 }
 
@@ -170,7 +183,7 @@ pub(crate) fn lead_to_sign_in() {
     let _ = location().set_href(&format!("/sign-in?ended=1&next={next}"));
 }
 
-fn tick<T: View>(stream: &Rc<RefCell<Stream<T>>>) {
+fn tick(stream: &Rc<RefCell<Stream>>) {
     let mut state = stream.borrow_mut();
     let feed = state.feed;
     if is_hidden() {
@@ -196,17 +209,14 @@ fn tick<T: View>(stream: &Rc<RefCell<Stream<T>>>) {
     }
     let resumed =
         feed.freshness.get_untracked() == Freshness::Paused && !feed.paused.get_untracked();
-    let (json, shown, show) = (state.json.clone(), state.shown, state.show);
+    let waiting = resumed.then(|| (state.json.to_string(), state.show.clone()));
     drop(state);
     if feed.paused.get_untracked() {
         feed.freshness.set(Freshness::Paused);
     } else if quiet_s > STALE_S {
         feed.freshness.set(Freshness::Stale(quiet_s));
-    } else if resumed
-        && let Ok(view) = serde_json::from_value::<T>(json)
-        && shown.try_get_untracked().is_some()
-    {
-        show.try_set(view);
+    } else if let Some((view, show)) = waiting {
+        show(&view);
         feed.freshness.set(Freshness::Live);
     }
 }
