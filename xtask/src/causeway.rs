@@ -35,11 +35,12 @@ pub fn build(profile: Profile) -> Result<PathBuf> {
     let began = Instant::now();
     eprintln!("Building causeway (the first time this takes some minutes) …");
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["build", "--package", "server", "--bin", "causeway"]);
-    command.arg("--message-format=json-render-diagnostics");
-    if profile == Profile::Release {
-        command.arg("--release");
-    }
+    command.args(["build", "--message-format=json-render-diagnostics"]);
+    match profile {
+        Profile::Release => command.args(["--release", "--package", "server", "--bin", "causeway"]),
+        // Another choice of packages would choose other features of the dependencies, and build those anew for the tests.
+        Profile::Dev => command.args(["--workspace", "--all-targets"]),
+    };
     let mut child = command
         .current_dir(workspace())
         .stdin(Stdio::null())
@@ -50,7 +51,7 @@ pub fn build(profile: Profile) -> Result<PathBuf> {
     let mut binary = None;
     for line in BufReader::new(output).lines() {
         let message: Value = serde_json::from_str(&line?).unwrap_or_default();
-        if message["target"]["name"] == "causeway" {
+        if message["target"]["name"] == "causeway" && message["profile"]["test"] == false {
             binary = message["executable"].as_str().map(PathBuf::from).or(binary);
         }
     }
