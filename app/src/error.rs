@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use leptos::server_fn::{
-    Bytes, Decodes,
-    codec::JsonEncoding,
-    error::{FromServerFnError, ServerFnErrorErr},
+use leptos::{
+    prelude::{Signal, WithUntracked},
+    server_fn::{
+        Bytes, Decodes, ServerFn,
+        codec::JsonEncoding,
+        error::{FromServerFnError, ServerFnErrorErr, ServerFnUrlError},
+    },
 };
+use leptos_router::hooks::use_query_map;
 use model::problem::Problem;
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +54,20 @@ impl UiError {
     pub fn is_signed_out(&self) -> bool {
         self.problem.code == SIGNED_OUT
     }
+}
+
+/// Returns what the last post of a plain form to `F` answered, if it failed: the error comes back in the page's address.
+///
+/// A `ServerAction` tells the same, but brings the code that sends the form without loading a page into the browser's file.
+pub fn answered<F: ServerFn<Error = UiError>>() -> Signal<Option<UiError>> {
+    Signal::stored(answered_at(F::PATH))
+}
+
+fn answered_at(path: &str) -> Option<UiError> {
+    use_query_map().with_untracked(|query| {
+        let error = query.get_str("__err")?;
+        (query.get_str("__path") == Some(path)).then(|| ServerFnUrlError::decode_err(error))
+    })
 }
 
 impl From<Problem> for UiError {

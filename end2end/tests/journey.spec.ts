@@ -70,7 +70,8 @@ async function connect(page: Page, cluster: ClusterFacts, secured: boolean): Pro
 
 /** The number in the tile of that name. */
 function tile(page: Page, name: string) {
-  return page.locator(".tile").filter({ hasText: name }).locator(".tile-value");
+  const named = page.locator(".tile-name").getByText(name, { exact: true });
+  return page.locator(".tile").filter({ has: named }).locator(".tile-value");
 }
 
 test("a new user sets up, links two clusters, watches, pauses, decides and signs out", async ({ page }) => {
@@ -165,8 +166,8 @@ test("a new user sets up, links two clusters, watches, pauses, decides and signs
 
   await test.step("live numbers move", async () => {
     await open(page, "/links/east-west");
-    await control.produce("east", `orders-${suffix}`, 5_000);
     await expect(async () => {
+      await control.produce("east", `orders-${suffix}`, 1_000);
       if (!enhanced()) {
         await page.reload();
       }

@@ -222,7 +222,7 @@ pub async fn submit(context: &Context, person: &Person, posted: Posted) -> Resul
         Err(problem) if problem.code == "draft.not_found" => {
             match gone(context, person, &posted).await? {
                 Gone::Done(path) => Ok(path),
-                Gone::Begun(form) => take(context, person, form, posted).await,
+                Gone::Begun(form) => take(context, person, *form, posted).await,
             }
         }
         taken => taken,
@@ -253,7 +253,7 @@ enum Gone {
     /// It was saved already: it came twice.
     Done(String),
     /// The draft was over: here is a new one, so that nothing is typed again.
-    Begun(OpenForm),
+    Begun(Box<OpenForm>),
 }
 
 async fn gone(context: &Context, person: &Person, posted: &Posted) -> Result<Gone, Problem> {
@@ -268,7 +268,7 @@ async fn gone(context: &Context, person: &Person, posted: &Posted) -> Result<Gon
     }
     let body = FormBody::default();
     let form = create(context, person, DraftKind::Cluster, "", body).await?;
-    Ok(Gone::Begun(form))
+    Ok(Gone::Begun(Box::new(form)))
 }
 
 async fn discard(context: &Context, person: &Person, form: &OpenForm) -> Result<String, Problem> {

@@ -21,6 +21,7 @@ use crate::{
     components::{
         allowed::lacking, badge::Badge, icon::Glyph, ladder::LadderPanel, notice::ActionNotice,
     },
+    error::answered,
     fns::clusters::{RemoveCluster, TestCluster, cluster},
     live,
 };
@@ -156,8 +157,7 @@ pub fn RemoveClusterPage() -> impl IntoView {
 
 #[component]
 fn Removal(card: ClusterCard) -> impl IntoView {
-    let action = ServerAction::<RemoveCluster>::new();
-    let error = Signal::derive(move || action.value().get().and_then(Result::err));
+    let error = answered::<RemoveCluster>();
     let page = format!("/clusters/{}", card.name);
     let lacking = lacking(Action::Delete, access::Resource::Cluster(&card.name));
     let in_use = !card.links.is_empty();

@@ -18,7 +18,7 @@ use crate::{
         ladder::{LadderPanel, LadderView, Verdict},
         notice::{ActionNotice, ErrorSummary},
     },
-    error::UiError,
+    error::{UiError, answered},
     fns::clusters::{SaveCluster, begin_cluster, cluster_form, edit_cluster},
     live,
 };
@@ -134,8 +134,7 @@ fn ClusterForm(view: ClusterFormView) -> impl IntoView {
         Some(name) => format!("Change {name}"),
         None => "Connect a cluster".to_owned(),
     };
-    let action = ServerAction::<SaveCluster>::new();
-    let error = Signal::derive(move || action.value().get().and_then(Result::err));
+    let error = answered::<SaveCluster>();
     let ladder = live::follow(format!("{}/ladder", view.path), view.ladder.clone());
     let running = Memo::new(move |_| {
         ladder.with(|test| {

@@ -10,6 +10,7 @@ pub mod query;
 
 use crate::{
     components::notice::ActionNotice,
+    error::answered,
     fns::{link_forms::DiscardLinkForm, links_list::links_page},
     live,
     pages::overview::{Failed, OverviewView, rows::LinksTable},
@@ -60,8 +61,7 @@ fn Links(view: LinksView) -> impl IntoView {
         drafts,
         now_ms,
     } = view;
-    let action = ServerAction::<DiscardLinkForm>::new();
-    let error = Signal::derive(move || action.value().get().and_then(Result::err));
+    let error = answered::<DiscardLinkForm>();
     let links = live::follow("/links".to_owned(), links);
     view! {
         <h1>"Links"</h1>

@@ -9,15 +9,14 @@ use crate::{
         field::TextField,
         notice::{ActionNotice, ErrorSummary},
     },
-    error::UiError,
+    error::{UiError, answered},
     fns::session::SetUp,
 };
 
 /// Asks for the first administrator's name and password.
 #[component]
 pub fn SetupPage() -> impl IntoView {
-    let action = ServerAction::<SetUp>::new();
-    let error = Signal::derive(move || action.value().get().and_then(Result::err));
+    let error = answered::<SetUp>();
     #[cfg(feature = "ssr")]
     if let Some(error) = error.get_untracked() {
         crate::caller::set_status(error.problem.status);

@@ -8,15 +8,14 @@ use leptos_router::hooks::use_query_map;
 
 use crate::{
     components::{field::TextField, notice::ProblemNotice},
-    error::UiError,
+    error::{UiError, answered},
     fns::session::SignIn,
 };
 
 /// Name and password; one text for all failures.
 #[component]
 pub fn SignInPage() -> impl IntoView {
-    let action = ServerAction::<SignIn>::new();
-    let error = action.value().get_untracked().and_then(Result::err);
+    let error = answered::<SignIn>().get_untracked();
     #[cfg(feature = "ssr")]
     if let Some(error) = &error {
         crate::caller::set_status(error.problem.status);

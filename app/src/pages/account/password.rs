@@ -9,15 +9,14 @@ use crate::{
         frame::visitor,
         notice::{ActionNotice, ErrorSummary},
     },
-    error::UiError,
+    error::{UiError, answered},
     fns::account::ChangePassword,
 };
 
 /// Changes the password. What was typed is never shown again.
 #[component]
 pub fn PasswordCard() -> impl IntoView {
-    let action = ServerAction::<ChangePassword>::new();
-    let error = Signal::derive(move || action.value().get().and_then(Result::err));
+    let error = answered::<ChangePassword>();
     let of_field = move |name: &'static str| {
         Signal::derive(move || error.get().and_then(|error: UiError| error.of_field(name)))
     };

@@ -4,13 +4,12 @@ use leptos::{prelude::*, server_fn::ServerFn};
 use model::format;
 
 use super::SessionRow;
-use crate::{components::notice::ActionNotice, fns::account::EndSession};
+use crate::{components::notice::ActionNotice, error::answered, fns::account::EndSession};
 
 /// Lists the sessions, each with the button that ends it.
 #[component]
 pub fn SessionsCard(sessions: Vec<SessionRow>, now_ms: i64) -> impl IntoView {
-    let action = ServerAction::<EndSession>::new();
-    let error = Signal::derive(move || action.value().get().and_then(Result::err));
+    let error = answered::<EndSession>();
     let count = sessions.len();
     let rows = sessions
         .into_iter()

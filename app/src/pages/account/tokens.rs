@@ -10,7 +10,7 @@ use crate::{
         icon::{Glyph, Icon},
         notice::{ActionNotice, ErrorSummary},
     },
-    error::UiError,
+    error::{UiError, answered},
     fns::account::{MakeToken, RevokeToken},
 };
 
@@ -27,8 +27,7 @@ pub fn TokensCard(
     /// The person's own role, the highest that a token may have.
     role: Role,
 ) -> impl IntoView {
-    let revoke = ServerAction::<RevokeToken>::new();
-    let error = Signal::derive(move || revoke.value().get().and_then(Result::err));
+    let error = answered::<RevokeToken>();
     let table = match good.is_empty() {
         true => view! {
             <p class="body muted">
@@ -145,8 +144,7 @@ fn Revoke(id: String, name: String) -> impl IntoView {
 
 #[component]
 fn NewTokenForm(form: String, role: Role) -> impl IntoView {
-    let action = ServerAction::<MakeToken>::new();
-    let error = Signal::derive(move || action.value().get().and_then(Result::err));
+    let error = answered::<MakeToken>();
     let of_field = move |name: &'static str| {
         Signal::derive(move || error.get().and_then(|error: UiError| error.of_field(name)))
     };

@@ -7,13 +7,12 @@ use super::{
     step::Step,
     view::{ClusterChoice, FormView},
 };
-use crate::{components::notice::ActionNotice, fns::link_forms::SaveLinkEnd};
+use crate::{components::notice::ActionNotice, error::answered, fns::link_forms::SaveLinkEnd};
 
 /// Chooses the source or the destination among the clusters that are connected.
 #[component]
 pub fn EndStep(view: FormView, clusters: Vec<ClusterChoice>) -> impl IntoView {
-    let action = ServerAction::<SaveLinkEnd>::new();
-    let error = Signal::derive(move || action.value().get().and_then(Result::err));
+    let error = answered::<SaveLinkEnd>();
     let step = view.step;
     let (input, title, hint, chosen) = match step {
         Step::Source => (

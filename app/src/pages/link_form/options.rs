@@ -8,6 +8,7 @@ use crate::{
         field::{AreaField, CheckField, Choice, SelectField, TextField},
         notice::ActionNotice,
     },
+    error::answered,
     fns::link_forms::SaveLinkOptions,
 };
 
@@ -19,8 +20,7 @@ const ON_FINDING: [(&str, &str); 2] = [
 /// Name, start, mirror topics, and what happens when something goes wrong.
 #[component]
 pub fn OptionsStep(view: FormView) -> impl IntoView {
-    let action = ServerAction::<SaveLinkOptions>::new();
-    let error = Signal::derive(move || action.value().get().and_then(Result::err));
+    let error = answered::<SaveLinkOptions>();
     view! {
         <ActionNotice error />
         <form method="post" action=SaveLinkOptions::url() class="options-step">

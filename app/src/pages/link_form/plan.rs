@@ -12,6 +12,7 @@ use crate::{
         icon::{Glyph, Icon},
         notice::{ActionNotice, ProblemNotice},
     },
+    error::answered,
     fns::link_forms::FinishLinkForm,
 };
 
@@ -21,8 +22,7 @@ const MOST_TOPICS: usize = 200;
 /// The plan and what can be done with it.
 #[component]
 pub fn PlanStep(view: FormView, plan: PlanView) -> impl IntoView {
-    let action = ServerAction::<FinishLinkForm>::new();
-    let error = Signal::derive(move || action.value().get().and_then(Result::err));
+    let error = answered::<FinishLinkForm>();
     let changed = plan.changed.then(|| {
         notice(
             "The plan changed since you read it; nothing was started.",

@@ -14,14 +14,14 @@ use crate::{
         icon::{Glyph, Icon},
         notice::ActionNotice,
     },
+    error::answered,
     fns::link_forms::SaveLinkTopics,
 };
 
 /// Rows at the left, preview at the right, in one form.
 #[component]
 pub fn TopicsStep(view: FormView, preview: PreviewView) -> impl IntoView {
-    let action = ServerAction::<SaveLinkTopics>::new();
-    let error = Signal::derive(move || action.value().get().and_then(Result::err));
+    let error = answered::<SaveLinkTopics>();
     let (shown, show) = signal(preview);
     let follow = super::preview::follow(show);
     view! {
@@ -30,7 +30,7 @@ pub fn TopicsStep(view: FormView, preview: PreviewView) -> impl IntoView {
             method="post"
             action=SaveLinkTopics::url()
             class="topics-step"
-            on:input=move |event| follow(event)
+            on:input=follow
         >
             // Enter in a field shows the preview; it must not take a row away or go on.
             <button type="submit" name="go" value="preview" class="unseen" tabindex="-1" aria-hidden="true">
