@@ -107,11 +107,13 @@ impl Round {
     async fn next(&mut self, clock: &mut tokio::time::Interval) {
         clock.tick().await;
         self.read_clusters().await;
-        lock(&self.noted).retain(|name, _| self.clients.contains_key(name));
-        let asked = self.clients.iter().map(|(name, (_, client))| async move {
+        let noted = &self.noted;
+        lock(noted).retain(|name, _| self.clients.contains_key(name));
+        let asked = self.clients.iter();
+        let asked = asked.map(|(name, (_, client))| async move {
             let answer = ask(client).await;
             // At once: whoever answers does not wait for those who do not.
-            note(&mut lock(&self.noted), name, answer, clock::now_ms());
+            note(&mut lock(noted), name, answer, clock::now_ms());
         });
         join_all(asked).await;
     }

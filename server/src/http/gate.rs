@@ -122,6 +122,10 @@ fn url_encoded(text: &str) -> String {
 /// Refuses what changes something and does not come from a page of this console.
 ///
 /// Browsers say where a request comes from: `Sec-Fetch-Site` (Fetch Metadata), and `Origin` (RFC 6454) in all of them.
+#[expect(
+    clippy::result_large_err,
+    reason = "a problem ends its request, so nothing is won by boxing it"
+)]
 fn same_site(request: &Parts) -> Result<(), Problem> {
     if matches!(request.method, Method::GET | Method::HEAD) {
         return Ok(());

@@ -239,10 +239,7 @@ impl Tab {
         let (Ok(context), Some(person)) = (self.api.context(), &self.caller.person) else {
             return true;
         };
-        match accounts::is_current(&context, person).await {
-            Ok(current) => current,
-            Err(_) => true,
-        }
+        accounts::is_current(&context, person).await.unwrap_or(true)
     }
 
     fn end(&mut self, why: &str) -> Event {

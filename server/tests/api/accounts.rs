@@ -280,7 +280,7 @@ async fn an_own_token_does_no_more_than_its_owner_and_is_its_owners_to_revoke() 
     let actor = tokens::authenticate(&context, &issued.token).await.unwrap();
     assert_eq!(actor.role, Role::Editor);
     let own = accounts::own_tokens(&context, &ann, &PageQuery::first(9)).await;
-    assert_eq!(own.unwrap().items, [issued.view.clone()]);
+    assert_eq!(own.unwrap().items, std::slice::from_ref(&issued.view));
     let other = Person {
         user_id: "somebody else".to_owned(),
         ..ann.clone()

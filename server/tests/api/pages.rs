@@ -391,7 +391,7 @@ async fn a_page_of_two_thousand_topics_holds_fifty_rows_and_is_quick() {
         }
         times.sort();
         let p95 = times[ROUNDS * 95 / 100 - 1];
-        println!("{path}: {} bytes, p95 {p95:?}", page.text.len());
+        eprintln!("{path}: {} bytes, p95 {p95:?}", page.text.len());
         assert!(p95 < LIMIT, "{path}: {p95:?}");
     }
 }
@@ -408,7 +408,7 @@ async fn what_a_stream_says_each_second_is_short() {
         browser.report(many(1));
         let patch = merge::diff(&before, &browser.view(page).await).unwrap();
         let bytes = patch.to_string().len();
-        println!("{page}: {bytes} bytes");
+        eprintln!("{page}: {bytes} bytes");
         assert!(bytes < LIMIT, "{page}: {bytes} bytes");
     }
 }

@@ -122,7 +122,7 @@ async fn an_owned_token_is_listed_and_revoked_by_its_owner_alone(db: &Db) {
     let found = store.token_by_hash(&[2; 32], NOW).await.unwrap();
     assert_eq!(found, Some(own.clone()));
     let listed = store.tokens_of(&owner, &PageQuery::first(9)).await.unwrap();
-    assert_eq!(listed.items, [own.clone()]);
+    assert_eq!(listed.items, std::slice::from_ref(&own));
     for (who, id) in [(owner.as_str(), &nobodys.id), ("bob", &own.id)] {
         let refused = store.revoke_token_of(who, id, ANN).await.unwrap_err();
         assert!(matches!(refused, StoreError::NotFound { .. }), "{refused}");
