@@ -78,6 +78,8 @@ test("a new user sets up, links two clusters, watches, pauses, decides and signs
   test.setTimeout(300_000);
   const began = Date.now();
   const suffix = enhanced() ? "e" : "n";
+  // The control topic of a link outlives it, so each project has a name of its own.
+  const link = `east-west-${suffix}`;
   const facts = await control.fresh({ admin: false });
   await control.createTopic("east", `orders-${suffix}`, { partitions: 3 });
   await control.createTopic("east", `payments-${suffix}`, { partitions: 1 });
@@ -141,6 +143,8 @@ test("a new user sets up, links two clusters, watches, pauses, decides and signs
   });
 
   await test.step("options have defaults; a loss shall be asked about", async () => {
+    await expect(page.getByLabel("Name", { exact: true })).toHaveValue("east-west");
+    await page.getByLabel("Name", { exact: true }).fill(link);
     await page.getByLabel("Records are gone before they were copied").selectOption("ask");
     await page.getByLabel("Look for new topics every (seconds)").fill("2");
     await look(page, "wizard-options");
@@ -165,7 +169,7 @@ test("a new user sets up, links two clusters, watches, pauses, decides and signs
   });
 
   await test.step("live numbers move", async () => {
-    await open(page, "/links/east-west");
+    await open(page, `/links/${link}`);
     await expect(async () => {
       await control.produce("east", `orders-${suffix}`, 1_000);
       if (!enhanced()) {
@@ -179,33 +183,35 @@ test("a new user sets up, links two clusters, watches, pauses, decides and signs
   });
 
   await test.step("paused, the link waits; what is deleted meanwhile is found and decided", async () => {
-    await open(page, "/links/east-west");
+    await open(page, `/links/${link}`);
     await page.getByRole("button", { name: "Pause" }).click();
     await expect(page.locator(".badge").getByText("paused").first()).toBeVisible({ timeout: 15_000 });
     await control.produce("east", `orders-${suffix}`, 300);
     await control.deleteRecords("east", `orders-${suffix}`);
     await page.getByRole("button", { name: "Resume" }).click();
     await expect(async () => {
-      await open(page, "/links/east-west");
+      await open(page, `/links/${link}`);
       await expect(page.getByRole("button", { name: "Go on after it" }).first()).toBeVisible({ timeout: 1_000 });
     }).toPass({ timeout: 60_000 });
     await look(page, "link-held");
     await open(page, "/");
     await expect(page.getByText("Needs attention")).toBeVisible();
-    await open(page, "/links/east-west");
+    await open(page, `/links/${link}`);
     while ((await page.getByRole("button", { name: "Go on after it" }).count()) > 0) {
       await page.getByRole("button", { name: "Go on after it" }).first().click();
       await page.waitForTimeout(4_000);
-      await open(page, "/links/east-west");
+      await open(page, `/links/${link}`);
     }
     await expect(async () => {
-      await open(page, "/links/east-west");
+      await open(page, `/links/${link}`);
       await expect(page.locator(".badge").getByText("mirroring").first()).toBeVisible({ timeout: 1_000 });
     }).toPass({ timeout: 60_000 });
   });
 
   await test.step("all other pages can be read, then the user signs out", async () => {
-    for (const path of ["links", "clusters", "events", "account", "links/east-west/topics", "links/east-west/config", "links/east-west/events"]) {
+    for (const path of ["links", "clusters", "events", "account"].concat(
+      ["topics", "config", "events"].map((tab) => `links/${link}/${tab}`),
+    )) {
       await open(page, `/${path}`);
       await look(page, path.replaceAll("/", "-"));
     }
@@ -213,7 +219,7 @@ test("a new user sets up, links two clusters, watches, pauses, decides and signs
     await page.getByRole("button", { name: /^Account of/ }).click();
     await page.getByRole("button", { name: "Sign out" }).click();
     await page.waitForURL(/\/sign-in/);
-    await open(page, "/links/east-west");
+    await open(page, `/links/${link}`);
     await expect(page).toHaveURL(/\/sign-in\?next=/);
   });
 });

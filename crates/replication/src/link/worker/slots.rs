@@ -407,7 +407,7 @@ pub(super) fn malformed_problem(cause: &str) -> Problem {
         code: "control.damaged".to_owned(),
         status: 409,
         title: "The control topic is not what was left there.".to_owned(),
-        detail: cause.to_owned(),
+        detail: format!("What was found: {cause}."),
         state: Some("needs_decision".to_owned()),
         cause: Some(cause.to_owned()),
         next_step: Some(
