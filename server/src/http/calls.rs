@@ -86,7 +86,7 @@ pub fn without_failure(address: &str) -> String {
     };
     let pairs = query.split('&');
     let kept: Vec<&str> = pairs
-        .filter(|pair| !OF_FAILURE.iter().any(|key| pair.starts_with(key)))
+        .filter(|pair| !pair.is_empty() && !OF_FAILURE.iter().any(|key| pair.starts_with(key)))
         .collect();
     match kept.is_empty() {
         true => path.to_owned(),

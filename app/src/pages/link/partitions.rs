@@ -16,7 +16,7 @@ pub const MOST: usize = 200;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct OpenTopic {
     pub topic: String,
-    /// By partition; the worst [`MOST`] of a topic that has more.
+    /// By partition; the worst ones of a topic that has more.
     pub rows: BTreeMap<i32, PartitionRow>,
     /// All partitions of the topic.
     pub total: u32,
