@@ -32,7 +32,7 @@ use app::{
 };
 use axum::{
     Router, middleware,
-    routing::{delete, get, post},
+    routing::{any, delete, get, post},
 };
 use store::Store;
 use tokio_util::sync::CancellationToken;
@@ -166,6 +166,9 @@ pub fn router(api: Api) -> Router {
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(metrics::metrics))
         .nest("/api/v1", api_routes())
+        // Who asks for an API that is not there is a program: no page for it.
+        .route("/api", any(answer::no_such_route))
+        .route("/api/{*rest}", any(answer::no_such_route))
         .fallback(answer::no_such_route)
         .method_not_allowed_fallback(answer::no_such_method)
         .layer(middleware::from_fn_with_state(limit, envelope::wrap))

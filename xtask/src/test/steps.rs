@@ -55,7 +55,9 @@ pub(super) fn architecture() -> Result<Outcome> {
 /// packages would choose other features of the dependencies and build those anew.
 pub(super) fn unit(options: &TestOptions) -> Result<Outcome> {
     let mut arguments = vec!["test", "--workspace", "--lib", "--bins"];
-    arguments.extend(["--test", "api", "--test", "process"]);
+    for target in ["api", "process", "web", "look"] {
+        arguments.extend(["--test", target]);
+    }
     arguments.extend(options.filter.as_deref());
     cargo(&arguments)
 }
