@@ -10,12 +10,9 @@
 // The type of a page is its whole tree of elements, far deeper than the compiler expects of any type.
 #![recursion_limit = "1024"]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
-#![cfg_attr(
-    feature = "ssr",
-    expect(
-        clippy::result_large_err,
-        reason = "a problem ends its request, so nothing is won by boxing it"
-    )
+#![expect(
+    clippy::result_large_err,
+    reason = "a problem ends its request, so nothing is won by boxing it"
 )]
 
 pub mod access;
