@@ -1,6 +1,11 @@
 // The least that must be true: the first page a stranger sees.
 
-import { axeBothThemes, enhanced, expect, fitsWidth, open, signIn, test } from "../fixtures.ts";
+import { axeBothThemes, control, enhanced, expect, fitsWidth, open, signIn, test } from "../fixtures.ts";
+
+// Other files may have left an administrator of their own.
+test.beforeAll(async () => {
+  await control.fresh({ admin: true });
+});
 
 test("the sign-in page is complete, has its style and hides nothing from a reader", async ({ page }) => {
   await open(page, "/sign-in");
