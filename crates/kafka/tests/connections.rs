@@ -76,25 +76,21 @@ async fn topic(client: &Client, name: &str, partitions: i32) -> String {
     };
     let created = client.create_topics(&[topic], Run::Carry).await.unwrap();
     assert!(!created[&name].as_ref().unwrap().id.is_nil());
-    // A broker learns of a new topic a moment after the controller has made it.
+    // A broker learns of a new topic a moment after the controller has made it, and tells of a leader a moment before
+    // that leader answers.
+    let all: Vec<_> = (0..partitions)
+        .map(|partition| TopicPartition::new(name.clone(), partition))
+        .collect();
     for _ in 0..100 {
-        let known = client
-            .metadata(Topics::Named(std::slice::from_ref(&name)))
-            .await
-            .unwrap();
-        if known.topic(&name).is_some_and(|topic| {
-            topic
-                .partitions
-                .iter()
-                .filter(|p| p.leader.is_some())
-                .count()
-                > 0
-        }) {
+        let ends = client
+            .list_offsets(all.clone(), At::Latest, Isolation::Committed)
+            .await;
+        if ends.values().all(Result::is_ok) {
             return name;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("`{name}` never appeared");
+    panic!("`{name}` never answered");
 }
 
 const MECHANISMS: [SaslMechanism; 3] = [
