@@ -52,7 +52,6 @@ pub fn App() -> impl IntoView {
             </Routes>
         </Router>
     }
-    .into_any()
 }
 
 /// Returns what a browser's tab says.

@@ -103,12 +103,4 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Asks both clusters and returns what starting the link would do.
     fn plan(&self, request: PlanRequest) -> BoxFuture<'_, Result<Plan, Problem>>;
-
-    /// Returns the last known status of the link with this name, `None` when it does not run here.
-    fn status(&self, link: &str) -> Option<LinkStatus> {
-        self.statuses()
-            .iter()
-            .find(|status| status.link == link)
-            .cloned()
-    }
 }

@@ -7,13 +7,17 @@
 //! Invariants: each service function authorises before it reads its input; the Kafka side is reached only through the
 //! port [`engine::Engine`]; no function starts or stops work, they write intent to SQL and wake the engine.
 
-// The type of a page is its whole tree of elements, far deeper than the compiler expects of any type.
-#![recursion_limit = "1024"]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 #![expect(
     clippy::result_large_err,
     reason = "a problem ends its request, so nothing is won by boxing it"
 )]
+
+// A page that was rendered with nested types of views cannot be taken over by code without them, nor the other way.
+#[cfg(not(erase_components))]
+compile_error!(
+    "build with `--cfg erase_components`, as `.cargo/config.toml` says; RUSTFLAGS replaces what stands there"
+);
 
 pub mod access;
 #[cfg(feature = "ssr")]

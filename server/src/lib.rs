@@ -3,8 +3,6 @@
 //! A library, so that tests run the real router and read the real settings; `main.rs` only turns the result into an
 //! exit code. Everything is put together in [`serve`]: read settings, build every part, start, drain.
 
-// Layouts of the pages' nested types are computed here.
-#![recursion_limit = "1024"]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod cli;

@@ -19,37 +19,7 @@ const FIRST_REPORT_MS: i64 = 15_000;
 
 /// Returns what a link does now.
 pub async fn of_link(context: &Context, actor: &Actor, name: &str) -> Result<LinkStatus, Problem> {
-    let link = readable(context, actor, name).await?;
-    Ok(of(context, &link))
-}
-
-/// Returns all links with what they do now, by name.
-pub async fn of_all(context: &Context, actor: &Actor) -> Result<Vec<(Link, LinkStatus)>, Problem> {
-    const ROWS: u32 = 1_000;
-    authorize(actor, Action::Read, Resource::Links)?;
-    let mut query = PageQuery::first(ROWS);
-    let mut all = Vec::new();
-    // Ends with the last page.
-    loop {
-        let page = context.store.links(&query).await.map_err(from_store)?;
-        all.extend(page.items.into_iter().map(|link| {
-            let status = of(context, &link);
-            (link, status)
-        }));
-        if page.next.is_none() {
-            return Ok(all);
-        }
-        query.after = page.next;
-    }
-}
-
-/// Returns what a link does now, to somebody who may read it.
-pub(crate) fn of(context: &Context, link: &Link) -> LinkStatus {
-    let reported = context
-        .engine
-        .status(link.spec.name.as_str())
-        .filter(|status| status.phase == link.phase);
-    reported.unwrap_or_else(|| unreported(link, context.now_ms))
+    with_link(context, actor, name, |_, status| status.clone()).await
 }
 
 /// Returns what `read` takes from one link and what it does now, without copying it: there may be thousands of topics.
@@ -60,15 +30,49 @@ pub async fn with_link<T>(
     read: impl FnOnce(&Link, &LinkStatus) -> T,
 ) -> Result<T, Problem> {
     let link = readable(context, actor, name).await?;
-    let statuses = context.engine.statuses();
+    Ok(with(context, &context.engine.statuses(), &link, read))
+}
+
+/// Returns what `read` takes from each link, by name; see [`with_link`].
+pub async fn with_all<T>(
+    context: &Context,
+    actor: &Actor,
+    mut read: impl FnMut(&Link, &LinkStatus) -> T,
+) -> Result<Vec<T>, Problem> {
+    const ROWS: u32 = 1_000;
+    authorize(actor, Action::Read, Resource::Links)?;
+    let mut query = PageQuery::first(ROWS);
+    let mut all = Vec::new();
+    // Ends with the last page.
+    loop {
+        let page = context.store.links(&query).await.map_err(from_store)?;
+        let statuses = context.engine.statuses();
+        let read = page
+            .items
+            .iter()
+            .map(|link| with(context, &statuses, link, &mut read));
+        all.extend(read);
+        if page.next.is_none() {
+            return Ok(all);
+        }
+        query.after = page.next;
+    }
+}
+
+fn with<T>(
+    context: &Context,
+    statuses: &[LinkStatus],
+    link: &Link,
+    read: impl FnOnce(&Link, &LinkStatus) -> T,
+) -> T {
     let reported = statuses
         .iter()
         .find(|status| status.link == link.spec.name.as_str());
-    Ok(match reported {
-        Some(status) if status.phase == link.phase => read(&link, status),
-        Some(status) => read(&link, &changing(status, &link, context.now_ms)),
-        None => read(&link, &unreported(&link, context.now_ms)),
-    })
+    match reported {
+        Some(status) if status.phase == link.phase => read(link, status),
+        Some(status) => read(link, &changing(status, link, context.now_ms)),
+        None => read(link, &unreported(link, context.now_ms)),
+    }
 }
 
 /// The status of a link whose phase changed since its worker reported: the last numbers stand until it does again.

@@ -35,5 +35,4 @@ pub fn ButtonLink(
             {about}
         </a>
     }
-    .into_any()
 }

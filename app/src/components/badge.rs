@@ -44,7 +44,6 @@ pub fn StateBadge(#[prop(into)] state: Signal<State>) -> impl IntoView {
             {move || state.get().words()}
         </span>
     }
-    .into_any()
 }
 
 /// Shows a word in a tone of its own, for verdicts that are no states.
@@ -56,5 +55,4 @@ pub fn Badge(tone: &'static str, glyph: Glyph, #[prop(into)] word: String) -> im
             {word}
         </span>
     }
-    .into_any()
 }

@@ -34,7 +34,6 @@ pub fn Field(
             <p class="field-error" id=error_id>{move || error.get()}</p>
         </div>
     }
-    .into_any()
 }
 
 /// A field with one line of text.
@@ -77,7 +76,6 @@ pub fn TextField(
             />
         </Field>
     }
-    .into_any()
 }
 
 /// A field with several lines of text.
@@ -109,7 +107,6 @@ pub fn AreaField(
             </textarea>
         </Field>
     }
-    .into_any()
 }
 
 /// Returns the text between the tags of a text area. Leptos writes it as it is, so here `<` and `&` are made harmless;
@@ -176,7 +173,6 @@ pub fn SelectField(
             </select>
         </Field>
     }
-    .into_any()
 }
 
 /// A box to tick; unticked it is absent from what the form sends.
@@ -205,5 +201,4 @@ pub fn CheckField(
             {hint}
         </div>
     }
-    .into_any()
 }

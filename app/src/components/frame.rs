@@ -42,7 +42,6 @@ pub fn Frame() -> impl IntoView {
         </main>
         <p class="unseen" role="status" aria-live="polite">{move || feed.news.get()}</p>
     }
-    .into_any()
 }
 
 #[component]
@@ -52,7 +51,6 @@ fn Mark() -> impl IntoView {
             <path d="M1 12h22M2 12C4 3 20 3 22 12M7 12V7.200M12 12V5.400M17 12V7.200" />
         </svg>
     }
-    .into_any()
 }
 
 #[component]
@@ -79,7 +77,6 @@ fn Rail() -> impl IntoView {
             <ul>{entries.collect_view()}</ul>
         </nav>
     }
-    .into_any()
 }
 
 /// Says how fresh the numbers are; pressing it stops and starts them.
@@ -117,7 +114,6 @@ fn LiveIndicator(feed: Feed) -> impl IntoView {
             <span class="live-word">{words}</span>
         </button>
     }
-    .into_any()
 }
 
 #[component]
@@ -143,7 +139,6 @@ fn AccountMenu() -> impl IntoView {
             </form>
         </div>
     }
-    .into_any()
 }
 
 /// Chooses the theme: a plain form, since the cookie must be there for the first paint.
@@ -166,5 +161,4 @@ pub fn ThemeForm(theme: Theme) -> impl IntoView {
             {buttons.collect_view()}
         </form>
     }
-    .into_any()
 }

@@ -69,5 +69,4 @@ pub fn Icon(#[prop(into)] glyph: Signal<Glyph>) -> impl IntoView {
             <path d=move || glyph.get().path() />
         </svg>
     }
-    .into_any()
 }

@@ -136,7 +136,6 @@ fn RungLine(view: Signal<LadderView>, index: usize) -> impl IntoView {
             <p class="rung-advice"><bdi>{move || text(|rung| rung.advice.clone())}</bdi></p>
         </li>
     }
-    .into_any()
 }
 
 /// A whole test: its verdict and age above its rungs.
@@ -182,7 +181,6 @@ pub fn LadderPanel(
             </div>
         </section>
     }
-    .into_any()
 }
 
 impl LadderView {

@@ -27,7 +27,6 @@ pub fn ProblemNotice(problem: Problem) -> impl IntoView {
             </div>
         </div>
     }
-    .into_any()
 }
 
 /// Shows what an action answered, if it failed. Faulty fields are told at their fields and in the form's own summary.

@@ -71,5 +71,4 @@ pub fn WaitingUpdates(order: SteadyOrder) -> impl IntoView {
             </button>
         </Show>
     }
-    .into_any()
 }

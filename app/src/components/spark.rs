@@ -20,5 +20,4 @@ pub fn Spark(
             <path d=move || path.get() />
         </svg>
     }
-    .into_any()
 }

@@ -111,7 +111,6 @@ pub fn AccountPage() -> impl IntoView {
             })}
         </Suspense>
     }
-    .into_any()
 }
 
 #[component]
@@ -149,7 +148,6 @@ fn Account(view: AccountView) -> impl IntoView {
             </div>
         </div>
     }
-    .into_any()
 }
 
 /// Says what was just done.

@@ -41,7 +41,6 @@ pub fn ClusterPage() -> impl IntoView {
             })}
         </Suspense>
     }
-    .into_any()
 }
 
 fn name_in_address() -> Memo<String> {
@@ -91,7 +90,6 @@ fn Cluster(view: ClusterCard) -> impl IntoView {
             <LadderPanel view=ladder />
         </div>
     }
-    .into_any()
 }
 
 /// The brokers as the last test met them.
@@ -152,7 +150,6 @@ pub fn RemoveClusterPage() -> impl IntoView {
             })}
         </Suspense>
     }
-    .into_any()
 }
 
 #[component]
@@ -188,5 +185,4 @@ fn Removal(card: ClusterCard) -> impl IntoView {
             </form>
         </section>
     }
-    .into_any()
 }

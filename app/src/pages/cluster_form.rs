@@ -106,7 +106,6 @@ fn Begin(begun: Resource<Result<(), UiError>>) -> impl IntoView {
             })}
         </Suspense>
     }
-    .into_any()
 }
 
 /// The form of a draft.
@@ -125,7 +124,6 @@ pub fn ClusterFormPage() -> impl IntoView {
             })}
         </Suspense>
     }
-    .into_any()
 }
 
 #[component]
@@ -190,5 +188,4 @@ fn ClusterForm(view: ClusterFormView) -> impl IntoView {
             </div>
         </div>
     }
-    .into_any()
 }

@@ -94,7 +94,6 @@ pub fn ClustersPage() -> impl IntoView {
             })}
         </Suspense>
     }
-    .into_any()
 }
 
 #[component]
@@ -127,7 +126,6 @@ fn Clusters(page: ClustersPageView) -> impl IntoView {
             </ul>
         </Show>
     }
-    .into_any()
 }
 
 #[component]
@@ -150,7 +148,6 @@ fn NoClusters(lacking: Option<String>) -> impl IntoView {
             <p class="hint">{hint}</p>
         </section>
     }
-    .into_any()
 }
 
 /// Forms that the visitor began.

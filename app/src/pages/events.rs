@@ -68,7 +68,6 @@ pub fn EventsPage() -> impl IntoView {
             })}
         </Transition>
     }
-    .into_any()
 }
 
 /// A page of events with the way to the next one; `path` is the page's address.
@@ -127,7 +126,6 @@ fn Row(event: EventRow) -> impl IntoView {
             <td data-label="Who"><bdi>{event.actor}</bdi></td>
         </tr>
     }
-    .into_any()
 }
 
 #[component]
@@ -149,7 +147,6 @@ fn Changes(changes: Vec<Change>) -> impl IntoView {
             <dl class="facts">{lines.collect_view()}</dl>
         </details>
     }
-    .into_any()
 }
 
 /// The last few events beside something else; `more` is the address of all.
@@ -182,5 +179,4 @@ pub fn LastEvents(events: Memo<Vec<EventRow>>, more: String) -> impl IntoView {
             </Show>
         </section>
     }
-    .into_any()
 }

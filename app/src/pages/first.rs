@@ -60,7 +60,6 @@ pub fn FirstPage() -> impl IntoView {
             })}
         </Suspense>
     }
-    .into_any()
 }
 
 #[component]
@@ -95,7 +94,6 @@ fn First(view: FirstView) -> impl IntoView {
             <a class="button primary" href=link>"Go to the link"</a>
         </p>
     }
-    .into_any()
 }
 
 /// The record, with both offsets.
@@ -128,7 +126,6 @@ fn Arrived(first: FirstRecord) -> impl IntoView {
             </dl>
         </section>
     }
-    .into_any()
 }
 
 #[component]
@@ -167,7 +164,6 @@ fn Waiting(view: ReadSignal<FirstView>, name: String) -> impl IntoView {
             </div>
         </section>
     }
-    .into_any()
 }
 
 #[component]
@@ -184,5 +180,4 @@ fn Silent(silent: Vec<String>, more: u32) -> impl IntoView {
             </ul>
         </div>
     }
-    .into_any()
 }

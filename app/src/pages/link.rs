@@ -193,7 +193,6 @@ pub fn LinkEventsPage() -> impl IntoView {
             })}
         </Transition>
     }
-    .into_any()
 }
 
 /// Stands where a link cannot be shown: unknown ones are told with the closest names.
@@ -235,5 +234,4 @@ fn TroubleNotice(problem: Problem, tries: Memo<String>) -> impl IntoView {
             <p class="muted small num-line">{tries}</p>
         </div>
     }
-    .into_any()
 }

@@ -43,7 +43,6 @@ pub fn NewLinkPage() -> impl IntoView {
             })}
         </Suspense>
     }
-    .into_any()
 }
 
 /// `/links/{link}/edit`: begins to edit and leads to the first step.
@@ -60,7 +59,6 @@ pub fn EditLinkPage() -> impl IntoView {
             })}
         </Suspense>
     }
-    .into_any()
 }
 
 /// One step of the form.
@@ -95,7 +93,6 @@ pub fn LinkFormPage() -> impl IntoView {
             })}
         </Suspense>
     }
-    .into_any()
 }
 
 #[component]
@@ -133,7 +130,6 @@ fn Form(view: FormView) -> impl IntoView {
         <ErrorSummary faults=Signal::stored(faults) />
         {body}
     }
-    .into_any()
 }
 
 fn from_to(view: &FormView) -> String {
@@ -177,7 +173,6 @@ fn Steps(place: Place, step: Step, reached: Step) -> impl IntoView {
             <ol class="steps">{steps.collect_view()}</ol>
         </nav>
     }
-    .into_any()
 }
 
 /// The message at an input, if there is one. An empty input is only told of when somebody wanted to go on.
@@ -199,5 +194,4 @@ fn Onward(place: Place, step: Step) -> impl IntoView {
             <button type="submit" class="primary" name="go" value="continue">"Continue"</button>
         </div>
     }
-    .into_any()
 }

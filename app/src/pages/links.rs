@@ -51,7 +51,6 @@ pub fn LinksPage() -> impl IntoView {
             })}
         </Suspense>
     }
-    .into_any()
 }
 
 #[component]
@@ -69,7 +68,6 @@ fn Links(view: LinksView) -> impl IntoView {
         <LinksTable view=links />
         {(!drafts.is_empty()).then(|| view! { <Drafts drafts now_ms /> })}
     }
-    .into_any()
 }
 
 #[component]
@@ -105,5 +103,4 @@ fn Drafts(drafts: Vec<DraftRow>, now_ms: i64) -> impl IntoView {
             <ul class="drafts">{rows.collect_view()}</ul>
         </section>
     }
-    .into_any()
 }

@@ -16,5 +16,4 @@ pub fn NotFound() -> impl IntoView {
             <p><a href="/">"Go to the map"</a></p>
         </section>
     }
-    .into_any()
 }

@@ -29,7 +29,8 @@ pub struct OverviewView {
     /// Names of all links, worst first.
     pub order: Vec<String>,
     pub links: BTreeMap<String, LinkRow>,
-    pub clusters: u32,
+    /// There is no link, and there are no two clusters to make one between.
+    pub clusters_missing: bool,
 }
 
 /// Something that needs a person, or soon may.
@@ -73,7 +74,6 @@ impl Attention {
 /// One link in a list of links.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LinkRow {
-    pub name: String,
     pub source: String,
     pub destination: String,
     pub state: State,
@@ -103,7 +103,6 @@ pub fn OverviewPage() -> impl IntoView {
             })}
         </Suspense>
     }
-    .into_any()
 }
 
 /// Stands where a page could not be made.
@@ -115,7 +114,6 @@ pub fn Failed(error: UiError) -> impl IntoView {
         <h1>"This page cannot be shown now."</h1>
         <ProblemNotice problem=error.problem />
     }
-    .into_any()
 }
 
 #[component]
@@ -144,7 +142,6 @@ fn Overview(view: OverviewView) -> impl IntoView {
         </Show>
         <LinksTable view />
     }
-    .into_any()
 }
 
 #[component]
@@ -165,5 +162,4 @@ fn AttentionItem(item: Attention) -> impl IntoView {
             <a class="button" href=href>{word} <span class="unseen">{item.link}</span></a>
         </li>
     }
-    .into_any()
 }

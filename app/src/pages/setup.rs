@@ -82,5 +82,4 @@ pub fn SetupPage() -> impl IntoView {
             {form}
         </main>
     }
-    .into_any()
 }

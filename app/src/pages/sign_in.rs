@@ -61,5 +61,4 @@ pub fn SignInPage() -> impl IntoView {
             {form}
         </main>
     }
-    .into_any()
 }

@@ -66,5 +66,4 @@ pub fn PasswordCard() -> impl IntoView {
             </form>
         </section>
     }
-    .into_any()
 }

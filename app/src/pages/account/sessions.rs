@@ -38,7 +38,6 @@ pub fn SessionsCard(sessions: Vec<SessionRow>, now_ms: i64) -> impl IntoView {
             </div>
         </section>
     }
-    .into_any()
 }
 
 #[component]
@@ -73,5 +72,4 @@ fn Row(session: SessionRow, now_ms: i64) -> impl IntoView {
             </td>
         </tr>
     }
-    .into_any()
 }

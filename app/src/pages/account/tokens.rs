@@ -58,7 +58,6 @@ pub fn TokensCard(
             <NewTokenForm form role />
         </section>
     }
-    .into_any()
 }
 
 /// Shows a new token: this page is the only one that does.
@@ -74,7 +73,6 @@ fn Shown(token: NewToken) -> impl IntoView {
             </div>
         </div>
     }
-    .into_any()
 }
 
 #[component]
@@ -98,7 +96,6 @@ fn Table(rows: Vec<TokenRow>, caption: &'static str) -> impl IntoView {
             </table>
         </div>
     }
-    .into_any()
 }
 
 #[component]
@@ -126,7 +123,6 @@ fn Row(token: TokenRow) -> impl IntoView {
             <td class="act">{end}</td>
         </tr>
     }
-    .into_any()
 }
 
 #[component]
@@ -139,7 +135,6 @@ fn Revoke(id: String, name: String) -> impl IntoView {
             </button>
         </form>
     }
-    .into_any()
 }
 
 #[component]
@@ -196,5 +191,4 @@ fn NewTokenForm(form: String, role: Role) -> impl IntoView {
             </div>
         </form>
     }
-    .into_any()
 }

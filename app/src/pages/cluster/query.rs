@@ -7,7 +7,10 @@ use crate::{
     Context,
     access::Actor,
     api,
-    pages::clusters::{ClusterCard, query::card},
+    pages::clusters::{
+        ClusterCard,
+        query::{card, links},
+    },
 };
 
 /// Returns the cluster's view. A name that no cluster has is answered with the nearest ones.
@@ -19,7 +22,7 @@ pub async fn view(context: &Context, actor: &Actor, name: &str) -> Result<Cluste
         }
         Err(problem) => return Err(problem),
     };
-    let links = api::status::of_all(context, actor).await?;
+    let links = links(context, actor).await?;
     Ok(card(context, &cluster, &links))
 }
 

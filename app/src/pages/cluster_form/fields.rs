@@ -94,7 +94,6 @@ pub fn Fields(view: ClusterFormView) -> impl IntoView {
             <Password has_password=view.has_password error=of("password") />
         </div>
     }
-    .into_any()
 }
 
 /// A password goes in and never comes out.
@@ -117,7 +116,6 @@ fn Password(has_password: bool, error: Signal<Option<String>>) -> impl IntoView 
             error=error
         />
     }
-    .into_any()
 }
 
 fn fault(faults: &[FieldError], input: &str) -> Signal<Option<String>> {

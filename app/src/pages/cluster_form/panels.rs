@@ -51,7 +51,6 @@ pub fn PastePanel(pasted: Option<PasteView>) -> impl IntoView {
             </div>
         </section>
     }
-    .into_any()
 }
 
 /// The text belongs to the form beside it, so that nothing typed there is lost.
@@ -75,7 +74,6 @@ fn PasteField() -> impl IntoView {
             </p>
         </div>
     }
-    .into_any()
 }
 
 #[component]
@@ -102,7 +100,6 @@ fn Report(pasted: PasteView) -> impl IntoView {
             {pasted.password.then(|| view! { <p>"The password is stored with this form."</p> })}
         </div>
     }
-    .into_any()
 }
 
 /// Both versions of a cluster that somebody else saved meanwhile.

@@ -53,7 +53,6 @@ pub fn Card(
             </footer>
         </li>
     }
-    .into_any()
 }
 
 /// Says whether a test of the cluster runs now.
@@ -100,7 +99,6 @@ pub fn CardActions(
         />
         <span class="hint">{hint}</span>
     }
-    .into_any()
 }
 
 /// Whether a cluster answers, as a badge.
@@ -115,7 +113,6 @@ pub fn ReachBadge(reach: Option<Reachability>) -> impl IntoView {
             view! { <Badge tone="crit" glyph=Glyph::Cross word="unreachable" /> }
         }
     }
-    .into_any()
 }
 
 /// Whether a cluster answers, as a sentence.
@@ -181,7 +178,6 @@ pub fn Facts(card: ClusterCard) -> impl IntoView {
             <dd><LastTest test=card.test /></dd>
         </dl>
     }
-    .into_any()
 }
 
 /// The links that use a cluster.

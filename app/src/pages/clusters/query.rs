@@ -5,7 +5,7 @@ use model::{
     draft::ClusterDraft,
     problem::Problem,
     saved_draft::DraftKind,
-    status::LinkStatus,
+    status::{LinkStatus, State},
 };
 use store::{Link, PageQuery};
 
@@ -32,7 +32,7 @@ pub async fn page(context: &Context, person: &Person) -> Result<ClustersPageView
 /// Returns what the page shows and renews.
 pub async fn view(context: &Context, actor: &Actor) -> Result<ClustersView, Problem> {
     let clusters = api::clusters::list(context, actor, &PageQuery::first(MOST)).await?;
-    let links = api::status::of_all(context, actor).await?;
+    let links = links(context, actor).await?;
     let card = |cluster: ClusterView| (cluster.name.to_string(), card(context, &cluster, &links));
     let clusters: std::collections::BTreeMap<_, _> = clusters.items.into_iter().map(card).collect();
     Ok(ClustersView {
@@ -42,7 +42,7 @@ pub async fn view(context: &Context, actor: &Actor) -> Result<ClustersView, Prob
 }
 
 /// Returns what is shown of one cluster.
-pub fn card(context: &Context, cluster: &ClusterView, links: &[(Link, LinkStatus)]) -> ClusterCard {
+pub fn card(context: &Context, cluster: &ClusterView, links: &[LinkEnds]) -> ClusterCard {
     let test = context.ladders.last(&cluster.id);
     let warnings = ClusterDraft::of(cluster).warnings();
     ClusterCard {
@@ -62,17 +62,37 @@ pub fn card(context: &Context, cluster: &ClusterView, links: &[(Link, LinkStatus
     }
 }
 
-fn links_of(cluster: &str, links: &[(Link, LinkStatus)]) -> Vec<LinkOfCluster> {
-    let role = |link: &Link| match () {
-        () if link.spec.source.as_str() == cluster => Some("source"),
-        () if link.spec.destination.as_str() == cluster => Some("destination"),
+/// What cards tell of a link.
+#[derive(Debug)]
+pub struct LinkEnds {
+    name: String,
+    source: String,
+    destination: String,
+    state: State,
+}
+
+/// Returns all links as far as cards tell of them.
+pub async fn links(context: &Context, actor: &Actor) -> Result<Vec<LinkEnds>, Problem> {
+    let ends = |link: &Link, status: &LinkStatus| LinkEnds {
+        name: status.link.clone(),
+        source: link.spec.source.to_string(),
+        destination: link.spec.destination.to_string(),
+        state: status.state,
+    };
+    api::status::with_all(context, actor, ends).await
+}
+
+fn links_of(cluster: &str, links: &[LinkEnds]) -> Vec<LinkOfCluster> {
+    let role = |link: &LinkEnds| match () {
+        () if link.source == cluster => Some("source"),
+        () if link.destination == cluster => Some("destination"),
         () => None,
     };
-    let used = links.iter().filter_map(|(link, status)| {
+    let used = links.iter().filter_map(|link| {
         Some(LinkOfCluster {
-            name: status.link.clone(),
+            name: link.name.clone(),
             role: role(link)?.to_owned(),
-            state: status.state,
+            state: link.state,
         })
     });
     used.collect()

@@ -64,7 +64,6 @@ pub fn Actions(#[prop(into)] head: Signal<Head>, run: ServerAction<RunLink>) -> 
             {reasons.map(|reasons| view! { <p class="small muted reasons">{reasons}</p> })}
         </div>
     }
-    .into_any()
 }
 
 fn reasons(run: Option<&str>, change: Option<&str>) -> Option<String> {
@@ -92,7 +91,6 @@ fn VerbButton(
             </button>
         </ActionForm>
     }
-    .into_any()
 }
 
 #[component]
@@ -111,7 +109,6 @@ fn Way(
         }
         .into_any(),
     }
-    .into_any()
 }
 
 /// Says what was done just now, with the way back.
@@ -140,7 +137,6 @@ pub fn Done(name: String, run: ServerAction<RunLink>) -> impl IntoView {
         <ActionNotice error />
         {notice}
     }
-    .into_any()
 }
 
 /// Returns what was done and the verb that takes it back.

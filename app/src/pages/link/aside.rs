@@ -27,7 +27,6 @@ pub fn Aside(view: ReadSignal<OverviewView>) -> impl IntoView {
             <LastEvents events more=format!("/links/{name}/events") />
         </div>
     }
-    .into_any()
 }
 
 #[component]
@@ -56,7 +55,6 @@ fn FailOver(view: ReadSignal<OverviewView>) -> impl IntoView {
             <div class="body">{body}</div>
         </section>
     }
-    .into_any()
 }
 
 fn amount(behind: &Behind) -> String {
@@ -165,7 +163,6 @@ fn FindingItem(
             </div>
         </li>
     }
-    .into_any()
 }
 
 /// One choice: its button, and what it does to the data.
@@ -195,5 +192,4 @@ fn WayForm(
             <p class="small muted" id=explained>{way.explanation}</p>
         </ActionForm>
     }
-    .into_any()
 }

@@ -43,7 +43,6 @@ pub fn LinkConfigPage() -> impl IntoView {
             })}
         </Transition>
     }
-    .into_any()
 }
 
 #[component]
@@ -80,5 +79,4 @@ fn Settings(view: ConfigView) -> impl IntoView {
             <pre class="body json" tabindex="0" role="region" aria-label="Settings as JSON">{view.json}</pre>
         </section>
     }
-    .into_any()
 }

@@ -38,7 +38,6 @@ pub fn DeleteLinkPage() -> impl IntoView {
             })}
         </Transition>
     }
-    .into_any()
 }
 
 #[component]
@@ -77,7 +76,6 @@ fn Question(view: DeleteView) -> impl IntoView {
         </section>
         <p><a href=back>"Back to the link"</a></p>
     }
-    .into_any()
 }
 
 #[component]
@@ -109,5 +107,4 @@ fn Form(name: String, revision: i64) -> impl IntoView {
             </div>
         </ActionForm>
     }
-    .into_any()
 }

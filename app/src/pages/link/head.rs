@@ -42,7 +42,6 @@ pub fn LinkHead(#[prop(into)] head: Signal<Head>, tab: &'static str) -> impl Int
         <Done name=name.clone() run />
         <Tabs name topics=Signal::derive(move || head.with(|head| head.topics)) tab />
     }
-    .into_any()
 }
 
 fn facts(head: &Head) -> String {
@@ -77,5 +76,4 @@ fn Tabs(name: String, topics: Signal<u32>, tab: &'static str) -> impl IntoView {
             {tabs.collect_view()}
         </nav>
     }
-    .into_any()
 }

@@ -90,7 +90,6 @@ pub fn Minutes(view: ReadSignal<OverviewView>) -> impl IntoView {
             </Show>
         </section>
     }
-    .into_any()
 }
 
 #[component]
@@ -125,7 +124,6 @@ fn Picture(series: Memo<Series>) -> impl IntoView {
             <path class="line" d=move || median.get() />
         </svg>
     }
-    .into_any()
 }
 
 /// Draws the horizontal lines with their values.
@@ -188,7 +186,6 @@ fn NumbersTable(series: Memo<Series>) -> impl IntoView {
             </div>
         </details>
     }
-    .into_any()
 }
 
 fn table(series: &Series) -> Vec<(String, Vec<String>)> {

@@ -32,7 +32,6 @@ pub fn LinkOverviewPage() -> impl IntoView {
             })}
         </Transition>
     }
-    .into_any()
 }
 
 #[component]
@@ -73,5 +72,4 @@ fn Overview(view: OverviewView) -> impl IntoView {
         </div>
         <TopicsCard view=topics listing=Listing::default() place=Place::Overview name />
     }
-    .into_any()
 }

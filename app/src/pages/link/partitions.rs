@@ -86,7 +86,6 @@ pub fn Partitions(view: Memo<TopicsView>) -> impl IntoView {
             </td>
         </tr>
     }
-    .into_any()
 }
 
 #[component]
@@ -118,7 +117,6 @@ fn Row(number: i32, view: Memo<TopicsView>) -> impl IntoView {
             </td>
         </tr>
     }
-    .into_any()
 }
 
 fn offset(offset: Option<i64>) -> String {

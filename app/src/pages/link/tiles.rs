@@ -49,7 +49,6 @@ pub fn Tiles(view: ReadSignal<OverviewView>) -> impl IntoView {
             />
         </section>
     }
-    .into_any()
 }
 
 fn lag_note(now: &Now) -> String {
@@ -85,5 +84,4 @@ fn Tile(
             <Spark values label />
         </div>
     }
-    .into_any()
 }

@@ -91,7 +91,6 @@ pub fn LinkTopicsPage() -> impl IntoView {
             })}
         </Transition>
     }
-    .into_any()
 }
 
 #[component]
@@ -105,7 +104,6 @@ fn TopicsTab(view: TopicsTabView, listing: Listing) -> impl IntoView {
         <LinkHead head tab="topics" />
         <TopicsCard view=topics listing place=Place::Tab name />
     }
-    .into_any()
 }
 
 /// The table of topics with what chooses and sorts its rows.
@@ -150,7 +148,6 @@ pub fn TopicsCard(
             {foot}
         </section>
     }
-    .into_any()
 }
 
 #[component]
@@ -201,7 +198,6 @@ fn Table(view: Memo<TopicsView>, listing: Listing, base: String) -> impl IntoVie
         </div>
         <WaitingUpdates order />
     }
-    .into_any()
 }
 
 #[component]
@@ -241,7 +237,6 @@ fn Row(topic: String, view: Memo<TopicsView>, listing: Listing, base: String) ->
         </tr>
         {partitions}
     }
-    .into_any()
 }
 
 fn lag(row: &TopicRow) -> String {
@@ -275,7 +270,6 @@ fn Filter(listing: Listing, base: String) -> impl IntoView {
             {clear}
         </form>
     }
-    .into_any()
 }
 
 /// Says which rows are shown, with the ways to the pages before and after.
@@ -310,7 +304,6 @@ fn Pages(view: Memo<TopicsView>, listing: Listing, base: String) -> impl IntoVie
             </span>
         </footer>
     }
-    .into_any()
 }
 
 #[component]
@@ -331,7 +324,6 @@ fn AllTopics(view: Memo<TopicsView>, base: String) -> impl IntoView {
             </footer>
         </Show>
     }
-    .into_any()
 }
 
 #[component]

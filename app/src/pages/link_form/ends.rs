@@ -63,7 +63,6 @@ pub fn EndStep(view: FormView, clusters: Vec<ClusterChoice>) -> impl IntoView {
             </footer>
         </form>
     }
-    .into_any()
 }
 
 #[component]
@@ -92,5 +91,4 @@ fn ClusterCard(cluster: ClusterChoice, chosen: bool) -> impl IntoView {
             </span>
         </label>
     }
-    .into_any()
 }

@@ -41,7 +41,6 @@ pub fn OptionsStep(view: FormView) -> impl IntoView {
             </div>
         </form>
     }
-    .into_any()
 }
 
 fn fault(view: &FormView, input: &str) -> Signal<Option<String>> {
@@ -59,7 +58,6 @@ fn Group(title: &'static str, children: Children) -> impl IntoView {
             <div class="body form-body">{children()}</div>
         </fieldset>
     }
-    .into_any()
 }
 
 #[component]
@@ -84,7 +82,6 @@ fn Naming(view: FormView) -> impl IntoView {
                 hint="What it is for, in a few words; may stay empty." error=fault(&view, "title") />
         </Group>
     }
-    .into_any()
 }
 
 #[component]
@@ -116,7 +113,6 @@ fn Starting(view: FormView) -> impl IntoView {
                 choices=Choice::list(&isolations) error=fault(&view, "isolation") />
         </Group>
     }
-    .into_any()
 }
 
 #[component]
@@ -160,7 +156,6 @@ fn Mirrors(view: FormView) -> impl IntoView {
             </div>
         </Group>
     }
-    .into_any()
 }
 
 #[component]
@@ -188,7 +183,6 @@ fn Findings(view: FormView) -> impl IntoView {
             </div>
         </Group>
     }
-    .into_any()
 }
 
 #[component]
@@ -204,5 +198,4 @@ fn Work(view: FormView) -> impl IntoView {
             </div>
         </Group>
     }
-    .into_any()
 }

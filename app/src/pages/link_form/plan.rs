@@ -53,7 +53,6 @@ pub fn PlanStep(view: FormView, plan: PlanView) -> impl IntoView {
         </form>
         <AsText plan />
     }
-    .into_any()
 }
 
 fn notice(title: &'static str, step: &'static str) -> impl IntoView {
@@ -103,7 +102,6 @@ fn Buttons(view: FormView, plan: PlanView) -> impl IntoView {
             </footer>
         </div>
     }
-    .into_any()
 }
 
 #[component]
@@ -149,7 +147,6 @@ fn PlanCard(plan: Plan) -> impl IntoView {
             {(more > 0).then(|| view! { <p class="more muted">{format!("and {more} more topics")}</p> })}
         </section>
     }
-    .into_any()
 }
 
 fn headline(plan: &Plan) -> String {
@@ -226,7 +223,6 @@ fn PlanRow(topic: TopicPlan) -> impl IntoView {
             </td>
         </tr>
     }
-    .into_any()
 }
 
 /// Somebody else saved the link while this form was open.
@@ -269,7 +265,6 @@ fn Conflict(differences: Vec<Difference>) -> impl IntoView {
             </footer>
         </section>
     }
-    .into_any()
 }
 
 /// The same without the console.

@@ -73,7 +73,6 @@ pub fn PreviewPanel(place: Place, shown: ReadSignal<PreviewView>) -> impl IntoVi
             </footer>
         </section>
     }
-    .into_any()
 }
 
 #[component]
@@ -143,7 +142,6 @@ fn PreviewTable(shown: ReadSignal<PreviewView>) -> impl IntoView {
             </table>
         </div>
     }
-    .into_any()
 }
 
 #[component]
@@ -177,7 +175,6 @@ fn TopicRow(row: PreviewRow) -> impl IntoView {
             <td class="small because"><bdi>{row.because}</bdi> {tick}</td>
         </tr>
     }
-    .into_any()
 }
 
 #[component]

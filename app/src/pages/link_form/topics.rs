@@ -44,7 +44,6 @@ pub fn TopicsStep(view: FormView, preview: PreviewView) -> impl IntoView {
             <PreviewPanel place=view.place shown />
         </form>
     }
-    .into_any()
 }
 
 #[component]
@@ -79,7 +78,6 @@ fn Rows(view: FormView, shown: ReadSignal<PreviewView>) -> impl IntoView {
             </div>
         </section>
     }
-    .into_any()
 }
 
 #[component]
@@ -136,7 +134,6 @@ fn RowInputs(index: usize, row: RowDraft, shown: ReadSignal<PreviewView>) -> imp
             <p class="field-error" id=fault_id>{move || fault.get().map(|text| view! { <bdi>{text}</bdi> })}</p>
         </li>
     }
-    .into_any()
 }
 
 /// Which of the inputs below is used says the list; the others keep what was typed.
@@ -206,5 +203,4 @@ fn Names(view: FormView, shown: ReadSignal<PreviewView>) -> impl IntoView {
             </div>
         </section>
     }
-    .into_any()
 }

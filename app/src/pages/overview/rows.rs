@@ -58,7 +58,6 @@ pub fn LinksTable(view: ReadSignal<OverviewView>) -> impl IntoView {
             </Show>
         </section>
     }
-    .into_any()
 }
 
 #[component]
@@ -103,19 +102,18 @@ fn Row(name: String, view: ReadSignal<OverviewView>) -> impl IntoView {
             </td>
         </tr>
     }
-    .into_any()
 }
 
 #[component]
 fn NoLinks(view: ReadSignal<OverviewView>) -> impl IntoView {
-    let few_clusters = move || view.with(|view| view.clusters < 2);
+    let clusters_missing = move || view.with(|view| view.clusters_missing);
     view! {
         <div class="empty">
             <p>
                 "Here stand the links: what is copied from where to where, how fast, and how far behind it is. There is none yet."
             </p>
             <Show
-                when=few_clusters
+                when=clusters_missing
                 fallback=|| view! {
                     <a class="button primary" href="/links/new" rel="external">"Make the first link"</a>
                 }
@@ -129,5 +127,4 @@ fn NoLinks(view: ReadSignal<OverviewView>) -> impl IntoView {
             </Show>
         </div>
     }
-    .into_any()
 }
