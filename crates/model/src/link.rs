@@ -188,13 +188,41 @@ pub enum OnFewerBrokers {
     Reduce,
 }
 
-/// Topic configuration at creation.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Which properties mirror topics have, at creation and ever after (SEMANTICS 3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Configs {
     pub defaults_from: DefaultsFrom,
     pub include: Vec<String>,
     pub exclude: Vec<String>,
+    /// How often both sides' properties are compared, 1,000 to 3,600,000 ms.
+    pub interval_ms: u64,
+    pub on_drift: OnDrift,
+}
+
+impl Default for Configs {
+    fn default() -> Self {
+        Self {
+            defaults_from: DefaultsFrom::default(),
+            include: Vec::new(),
+            exclude: Vec::new(),
+            interval_ms: 120_000,
+            on_drift: OnDrift::default(),
+        }
+    }
+}
+
+/// What happens after a mirror's creation, when its properties are not what follows from the source's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDrift {
+    /// They are set, whoever changed them.
+    #[default]
+    Overwrite,
+    /// What changes at the source is set; what somebody changed at the mirror stays and is shown.
+    Report,
+    /// Nothing: they are set at creation only.
+    Ignore,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

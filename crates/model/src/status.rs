@@ -112,6 +112,49 @@ pub struct TopicStatus {
     pub lag_records: Option<i64>,
     pub rates: Rates,
     pub partitions: Vec<PartitionStatus>,
+    /// Properties in which the mirror is not as the link wants it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub deviations: Vec<Deviation>,
+}
+
+/// A property in which a mirror topic is not as the link wants it (SEMANTICS 3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deviation {
+    pub property: String,
+    /// What the link wants; `None` for the destination's default.
+    pub wanted: Option<String>,
+    /// What the mirror has set; `None` for the destination's default.
+    pub mirror: Option<String>,
+    pub why: DeviationCause,
+}
+
+/// Why a mirror is not as the link wants it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviationCause {
+    /// Somebody changed it at the destination, and the link only reports that.
+    Drift,
+    /// The destination refused the value, with this error's name.
+    NotApplied(String),
+}
+
+impl std::fmt::Display for Deviation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = |value: &Option<String>| match value {
+            Some(value) => format!("`{value}`"),
+            None => "the destination's default".to_owned(),
+        };
+        let (property, wanted) = (&self.property, shown(&self.wanted));
+        match &self.why {
+            DeviationCause::Drift => {
+                let mirror = shown(&self.mirror);
+                write!(f, "Drift: `{property}` is {mirror}, wanted is {wanted}.")
+            }
+            DeviationCause::NotApplied(error) => {
+                write!(f, "Not applied: `{property}` = {wanted}: {error}.")
+            }
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

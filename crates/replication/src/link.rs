@@ -4,6 +4,7 @@
 //! events. What takes time (opening connections, claiming slots, taking partitions over, the topics pass) runs in tasks
 //! that it owns and that report back.
 
+mod configs;
 mod decode;
 mod event;
 mod fetch;

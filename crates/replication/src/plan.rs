@@ -7,6 +7,7 @@ mod backlog;
 mod check;
 pub mod configs;
 pub mod defaults;
+pub mod drift;
 pub mod durability;
 pub mod facts;
 mod fingerprint;

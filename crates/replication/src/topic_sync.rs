@@ -1,13 +1,14 @@
 //! Carries a plan out at the destination: makes, grows and takes over mirror topics, one by one (SEMANTICS 3).
 //!
 //! Guarantees: what is returned as applied exists with as many partitions as planned, and each of them has a leader.
-//! Repeating is harmless: a topic that an earlier attempt made is taken over while it is empty. Omits: configuration of
-//! topics that exist.
+//! Repeating is harmless: a topic that an earlier attempt made is taken over while it is empty. [`properties`] changes the
+//! configuration of mirrors that exist.
 
 mod control;
+mod properties;
 mod sieve;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use kafka::{
     Client, Error, ErrorCode,
@@ -20,6 +21,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use control::{ControlTopicFacts, control_topic_facts, create_control_topic};
+pub(crate) use properties::{Outcome, set_properties};
 pub use sieve::Sieve;
 pub(crate) use sieve::{Attempt, Properties, Taken, is_about_properties};
 
@@ -34,6 +36,8 @@ pub struct Applied {
     pub done: Option<String>,
     /// Such as a property that was not applied.
     pub warnings: Vec<String>,
+    /// What the mirror was made with; `None` where it was there.
+    pub properties: Option<BTreeMap<String, String>>,
 }
 
 /// Why a topic is not ready to be copied to.
@@ -125,6 +129,7 @@ fn applied(topic: &TopicMetadata, done: Option<String>) -> Applied {
         partitions: count(topic),
         done,
         warnings: Vec::new(),
+        properties: None,
     }
 }
 
@@ -150,6 +155,7 @@ async fn create_mirror(
     let done = Some(format!("`{name}` made with {partitions} partitions."));
     Ok(Applied {
         warnings,
+        properties: Some(taken.properties),
         ..applied(&ready, done)
     })
 }

@@ -429,6 +429,7 @@ async fn a_plan_knows_the_links_mirrors_and_those_of_others_from_the_control_top
         mirror_topic_id: topic_id(&bench.west, &bench.topic).await.to_string(),
         partitions: 1,
         at_first_start: true,
+        properties: None,
     };
     remember(
         &destination,

@@ -20,6 +20,7 @@ fn topic(name: &str, records_total: u64, lag_records: Option<i64>) -> TopicStatu
             ..Rates::default()
         },
         partitions: Vec::new(),
+        deviations: Vec::new(),
     }
 }
 

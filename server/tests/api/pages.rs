@@ -181,6 +181,7 @@ fn topic(name: &str, lag: i64) -> TopicStatus {
             ..Rates::default()
         },
         partitions: (0..3).map(partition).collect(),
+        deviations: Vec::new(),
     }
 }
 

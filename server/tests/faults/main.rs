@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod brokers;
+mod configs;
 mod findings;
 mod harness;
 mod ladder;

@@ -20,6 +20,8 @@ pub struct OpenTopic {
     pub rows: BTreeMap<i32, PartitionRow>,
     /// All partitions of the topic.
     pub total: u32,
+    /// In what the mirror's settings are not as the link wants them, a sentence each.
+    pub settings: Vec<String>,
 }
 
 /// One partition.
@@ -56,6 +58,12 @@ pub fn Partitions(view: Memo<TopicsView>) -> impl IntoView {
             view! { <p class="small muted cut">{format!("The worst {MOST} of {total} partitions.")}</p> }
         })
     };
+    let settings = Memo::new(move |_| {
+        view.with(|view| {
+            let open = view.open.as_ref();
+            open.map(|open| open.settings.clone()).unwrap_or_default()
+        })
+    });
     view! {
         <tr class="partitions">
             <td colspan="6" class="wide">
@@ -83,6 +91,9 @@ pub fn Partitions(view: Memo<TopicsView>) -> impl IntoView {
                     </table>
                 </div>
                 {cut}
+                <For each=move || settings.get() key=String::clone let:text>
+                    <p class="small cut">{text}</p>
+                </For>
             </td>
         </tr>
     }

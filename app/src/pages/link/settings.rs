@@ -4,8 +4,8 @@ use model::{
     finding::FindingKind,
     format,
     link::{
-        Configs, DefaultsFrom, Isolation, LinkSpec, OnFewerBrokers, OnRefused, Policy, Rename,
-        ReplicationFactor, Row, RowKind, Start, Timestamps, TopicSelection,
+        Configs, DefaultsFrom, Isolation, LinkSpec, OnDrift, OnFewerBrokers, OnRefused, Policy,
+        Rename, ReplicationFactor, Row, RowKind, Start, Timestamps, TopicSelection,
     },
 };
 
@@ -155,10 +155,22 @@ fn making(spec: &LinkSpec, all: &mut Vec<Setting>) {
     };
     let default = spec.on_fewer_brokers == OnFewerBrokers::default();
     all.push(setting("More replicas than brokers", fewer, default));
+    let usual = Configs::default();
     all.push(setting(
         "Topic settings",
         configs(&spec.configs),
-        spec.configs == Configs::default(),
+        Configs {
+            interval_ms: usual.interval_ms,
+            on_drift: usual.on_drift,
+            ..spec.configs.clone()
+        } == usual,
+    ));
+    let default =
+        (spec.configs.interval_ms, spec.configs.on_drift) == (usual.interval_ms, usual.on_drift);
+    all.push(setting(
+        "Topic settings later",
+        keeping(&spec.configs),
+        default,
     ));
     all.push(setting(
         "May append to",
@@ -180,6 +192,17 @@ fn configs(configs: &Configs) -> String {
     };
     let include = list("copied:", &configs.include);
     format!("{from}{include}{}", list("left out:", &configs.exclude))
+}
+
+fn keeping(configs: &Configs) -> String {
+    let every = format::span_short(i64::try_from(configs.interval_ms).unwrap_or(i64::MAX));
+    match configs.on_drift {
+        OnDrift::Overwrite => format!("compared every {every}; what differs is set"),
+        OnDrift::Report => format!(
+            "compared every {every}; what changes at the source is set, what somebody changed at the mirror is shown"
+        ),
+        OnDrift::Ignore => "set at creation only".to_owned(),
+    }
 }
 
 fn findings(spec: &LinkSpec, all: &mut Vec<Setting>) {

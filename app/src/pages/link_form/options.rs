@@ -131,6 +131,14 @@ fn Mirrors(view: FormView) -> impl IntoView {
         ("destination", "Copy what is set on the source topic"),
         ("source", "Copy the source topic's effective settings"),
     ];
+    let drifts = [
+        ("overwrite", "Keep its settings so, whoever changes them"),
+        (
+            "report",
+            "Follow the source; show what is changed at the mirror",
+        ),
+        ("ignore", "Leave its settings alone"),
+    ];
     view! {
         <Group title="Mirror topics">
             <CheckField name="draft[create]" label="Make missing mirror topics" checked=draft.create />
@@ -145,8 +153,15 @@ fn Mirrors(view: FormView) -> impl IntoView {
                     value=draft.on_fewer_brokers choices=Choice::list(&fewer)
                     error=fault(&view, "on_fewer_brokers") />
             </div>
-            <SelectField name="draft[configs_from]" label="Topic settings at creation" value=draft.configs_from
+            <SelectField name="draft[configs_from]" label="Topic settings" value=draft.configs_from
                 choices=Choice::list(&origins) error=fault(&view, "configs_from") />
+            <div class="pair">
+                <SelectField name="draft[configs_on_drift]" label="Once the mirror topic is there"
+                    value=draft.configs_on_drift choices=Choice::list(&drifts)
+                    error=fault(&view, "configs_on_drift") />
+                <TextField name="draft[configs_interval_s]" label="Compare them every (seconds)"
+                    value=draft.configs_interval_s error=fault(&view, "configs_interval_s") />
+            </div>
             <div class="pair">
                 <AreaField name="draft[configs_include]" label="Also copy" rows=2 value=draft.configs_include
                     placeholder="min.insync.replicas" hint="Names between commas, spaces or line ends."

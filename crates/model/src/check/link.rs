@@ -9,8 +9,8 @@ use crate::{
     topic_name,
 };
 
-/// Bounds of [`LinkSpec::detect_interval_ms`].
-const DETECT_INTERVAL_MS: std::ops::RangeInclusive<u64> = 1_000..=3_600_000;
+/// Bounds of [`LinkSpec::detect_interval_ms`] and of [`crate::link::Configs::interval_ms`].
+const INTERVAL_MS: std::ops::RangeInclusive<u64> = 1_000..=3_600_000;
 
 /// Bounds of [`LinkSpec::slots`].
 const SLOTS: std::ops::RangeInclusive<u32> = 1..=256;
@@ -73,7 +73,7 @@ impl LinkSpec {
     }
 
     fn check_ranges(&self, faults: &mut Faults) {
-        if !DETECT_INTERVAL_MS.contains(&self.detect_interval_ms) {
+        if !INTERVAL_MS.contains(&self.detect_interval_ms) {
             faults.add(
                 "detect_interval_ms",
                 "Look for new topics every 1 s to 1 h (1,000 to 3,600,000 ms).",
@@ -115,6 +115,12 @@ impl LinkSpec {
     }
 
     fn check_configs(&self, faults: &mut Faults) {
+        if !INTERVAL_MS.contains(&self.configs.interval_ms) {
+            faults.add(
+                "configs.interval_ms",
+                "Compare properties every 1 s to 1 h (1,000 to 3,600,000 ms).",
+            );
+        }
         for (list, names) in [
             ("include", &self.configs.include),
             ("exclude", &self.configs.exclude),

@@ -14,7 +14,7 @@ use crate::{
     link::{LinkSpec, Policy, ReplicationFactor, Row, Start},
     utc::Utc,
 };
-use words::{ACTIONS, FEWER_BROKERS, ISOLATIONS, KINDS, ORIGINS, POLICIES, REFUSED};
+use words::{ACTIONS, DRIFTS, FEWER_BROKERS, ISOLATIONS, KINDS, ORIGINS, POLICIES, REFUSED};
 
 /// A link as a form holds it; one form, or one step of the wizard at a time (see [`LinkDraft::with`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +60,10 @@ pub struct LinkDraft {
     pub on_fewer_brokers: String,
     /// `destination` or `source`.
     pub configs_from: String,
+    /// `overwrite`, `report` or `ignore`.
+    pub configs_on_drift: String,
+    /// Seconds, a fraction allowed.
+    pub configs_interval_s: String,
     /// Names between commas, spaces or line ends.
     pub configs_include: String,
     pub configs_exclude: String,
@@ -158,6 +162,8 @@ impl LinkDraft {
             replication_exact: exact,
             on_fewer_brokers: word(&FEWER_BROKERS, &spec.on_fewer_brokers),
             configs_from: word(&ORIGINS, &spec.configs.defaults_from),
+            configs_on_drift: word(&DRIFTS, &spec.configs.on_drift),
+            configs_interval_s: words::seconds(spec.configs.interval_ms),
             configs_include: spec.configs.include.join("\n"),
             configs_exclude: spec.configs.exclude.join("\n"),
             detect_interval_s: words::seconds(spec.detect_interval_ms),

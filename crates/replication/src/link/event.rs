@@ -66,6 +66,7 @@ pub(super) enum Done {
     /// A data producer id for the link.
     ProducerId(Result<i64, Error>),
     Topics(Box<super::topics::PassResult>),
+    Configs(Box<super::configs::ConfigsResult>),
     /// SQL knows the control topic's id.
     ControlTopicNoted(Result<(), LedgerError>),
     /// Something was written down elsewhere; nothing follows from it.

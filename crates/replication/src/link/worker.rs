@@ -9,6 +9,7 @@
 
 mod answers;
 mod arrivals;
+mod configs;
 mod findings;
 mod lines;
 mod metadata;
@@ -134,6 +135,7 @@ pub(super) struct Worker {
     producer_errand: Errand,
     topics_errand: Errand,
     topics: topics::TopicsState,
+    configs: configs::ConfigsState,
     selection: Selection,
     traffic: Traffic,
     /// Partitions that may not send before a monotonic time.
@@ -197,6 +199,7 @@ impl Worker {
             producer_errand: Errand::default(),
             topics_errand: Errand::default(),
             topics: topics::TopicsState::default(),
+            configs: configs::ConfigsState::default(),
             traffic: Traffic::new(),
             delayed: Vec::new(),
             findings: BTreeMap::new(),
@@ -283,6 +286,7 @@ impl Worker {
         self.link = link;
         let now_ms = self.wire.monotonic_ms();
         self.topics_errand.hurry(now_ms);
+        self.configs.hurry(now_ms);
         self.follow.hurry(now_ms);
         self.reconcile_partitions();
         self.apply_choices();
@@ -331,6 +335,7 @@ impl Worker {
             }
             Done::ProducerId(result) => self.producer_id(result),
             Done::Topics(result) => self.topics_passed(*result),
+            Done::Configs(result) => self.configs_kept(*result),
             Done::ControlTopicNoted(result) => self.control_topic_noted(result),
             Done::Noted => {}
         }

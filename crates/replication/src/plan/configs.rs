@@ -94,6 +94,13 @@ pub fn mirror_configs(
     mirror
 }
 
+/// Says whether a link looks after this property of its mirrors.
+pub fn is_kept(property: &str, wanted: &Configs) -> bool {
+    let always = ALWAYS.iter().any(|(name, _)| *name == property);
+    let excluded = wanted.exclude.iter().any(|name| name == property);
+    (always || is_copied(property, wanted)) && !excluded
+}
+
 fn is_copied(property: &str, wanted: &Configs) -> bool {
     let listed = |names: &[String]| names.iter().any(|name| name == property);
     !is_never_copied(property) && (COPIED.contains(&property) || listed(&wanted.include))

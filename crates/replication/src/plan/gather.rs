@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use kafka::{
     Client, Error,
     admin::ConfigResource,
-    client::{ClusterMetadata, TopicMetadata, Topics},
+    client::{Broker, ClusterMetadata, TopicMetadata, Topics},
 };
 use model::{
     link::LinkSpec,
@@ -28,8 +28,9 @@ use super::{
     naming::{Named, NewTopics, Scene, name_topics},
 };
 
+pub(crate) use ask::configs;
 pub(super) use ask::partitions;
-use ask::{configs, records};
+use ask::records;
 
 /// What is to be found out.
 #[derive(Clone, Copy, Debug)]
@@ -272,37 +273,15 @@ impl<'a> Search<'a> {
     }
 
     async fn destination_facts(&mut self) -> Result<Destination, GatherError> {
-        let brokers = self.destination.brokers.len();
-        let mut destination = Destination {
-            brokers,
-            ..Destination::default()
-        };
-        let Some(broker) = self.destination.brokers.first() else {
-            return Ok(destination);
-        };
-        let resource = ConfigResource::Broker(broker.id);
-        let answers = self
-            .inquiry
-            .destination
-            .describe_configs(std::slice::from_ref(&resource))
-            .await;
-        let answer =
-            answers.and_then(|mut answers| answers.remove(&resource).unwrap_or(Ok(Vec::new())));
-        match answer {
-            Ok(entries) => {
-                let broker: BTreeMap<String, Option<String>> =
-                    entries.into_iter().map(|entry| (entry.name, entry.value)).collect();
-                let factor = broker.get("default.replication.factor").cloned().flatten();
-                destination.default_replication_factor = factor.and_then(|factor| factor.parse().ok());
-                destination.defaults = Some(topic_defaults(&broker)).filter(|known| !known.is_empty());
-            }
-            // Every property is tried then, and left out where it is refused.
-            Err(error) if error.broker_code().is_some() => self.warnings.push(format!(
-                "The destination's defaults cannot be read ({}): grant DESCRIBE_CONFIGS on the cluster to see warnings on them.",
-                name_of(&error)
-            )),
-            Err(error) => return Err(GatherError::Destination(error)),
-        }
+        let brokers = self.destination.brokers.as_slice();
+        let (destination, unread) = destination_facts(self.inquiry.destination, brokers)
+            .await
+            .map_err(GatherError::Destination)?;
+        // Every property is tried then, and left out where it is refused.
+        self.warnings.extend(unread.map(|error| format!(
+            "The destination's defaults cannot be read ({}): grant DESCRIBE_CONFIGS on the cluster to see warnings on them.",
+            name_of(&error)
+        )));
         Ok(destination)
     }
 
@@ -317,6 +296,42 @@ impl<'a> Search<'a> {
             ));
         }
     }
+}
+
+/// Asks one broker what topics are made with here. Where it may not be asked, the error is told beside what is known.
+///
+/// # Errors
+/// Where the broker did not answer.
+pub(crate) async fn destination_facts(
+    client: &Client,
+    brokers: &[Broker],
+) -> Result<(Destination, Option<Error>), Error> {
+    let mut destination = Destination {
+        brokers: brokers.len(),
+        ..Destination::default()
+    };
+    let Some(broker) = brokers.first() else {
+        return Ok((destination, None));
+    };
+    let resource = ConfigResource::Broker(broker.id);
+    let answers = client
+        .describe_configs(std::slice::from_ref(&resource))
+        .await;
+    let answer =
+        answers.and_then(|mut answers| answers.remove(&resource).unwrap_or(Ok(Vec::new())));
+    let entries = match answer {
+        Ok(entries) => entries,
+        Err(error) if error.broker_code().is_some() => return Ok((destination, Some(error))),
+        Err(error) => return Err(error),
+    };
+    let broker: BTreeMap<String, Option<String>> = entries
+        .into_iter()
+        .map(|entry| (entry.name, entry.value))
+        .collect();
+    let factor = broker.get("default.replication.factor").cloned().flatten();
+    destination.default_replication_factor = factor.and_then(|factor| factor.parse().ok());
+    destination.defaults = Some(topic_defaults(&broker)).filter(|known| !known.is_empty());
+    Ok((destination, None))
 }
 
 fn name_of(error: &Error) -> &'static str {

@@ -32,11 +32,7 @@ pub fn decide(
     destination: &Destination,
     configs: &mut BTreeMap<String, String>,
 ) -> Result<Replicas, Refusal> {
-    let wanted = match spec.replication_factor {
-        ReplicationFactor::Source => Some(topic.replication_factor),
-        ReplicationFactor::Exactly(number) => Some(number),
-        ReplicationFactor::Destination => destination.default_replication_factor,
-    };
+    let wanted = wanted(topic.replication_factor, spec, destination);
     let by_default = spec.replication_factor == ReplicationFactor::Destination;
     let Some(wanted) = wanted else {
         return Ok(Replicas {
@@ -77,6 +73,34 @@ pub fn decide(
         effective: Some(effective),
         warnings,
     })
+}
+
+fn wanted(of_source: i16, spec: &LinkSpec, destination: &Destination) -> Option<i16> {
+    match spec.replication_factor {
+        ReplicationFactor::Source => Some(of_source),
+        ReplicationFactor::Exactly(number) => Some(number),
+        ReplicationFactor::Destination => destination.default_replication_factor,
+    }
+}
+
+/// Lowers `min.insync.replicas` in `configs` to what a mirror with this replication factor can hold.
+pub fn fit_existing(
+    (of_source, of_mirror): (i16, i16),
+    spec: &LinkSpec,
+    destination: &Destination,
+    configs: &mut BTreeMap<String, String>,
+) {
+    let wanted = wanted(of_source, spec, destination).unwrap_or(of_mirror);
+    let value = configs.get(MIN_IN_SYNC).and_then(|v| v.parse().ok());
+    if let Some(in_sync) = value {
+        let lowered = lowered(in_sync, wanted.max(of_mirror), of_mirror);
+        configs.insert(MIN_IN_SYNC.to_owned(), lowered.to_string());
+    }
+}
+
+/// As many replicas may be out of sync as before.
+fn lowered(in_sync: i16, wanted: i16, effective: i16) -> i16 {
+    (in_sync - (wanted - effective)).clamp(1, effective.max(1))
 }
 
 fn too_few_brokers(wanted: i16, brokers: i16) -> Refusal {
@@ -136,7 +160,7 @@ fn fit_in_sync(
             ),
         ));
     }
-    let lowered = (in_sync - (fit.wanted - fit.effective)).clamp(1, fit.effective.max(1));
+    let lowered = lowered(in_sync, fit.wanted, fit.effective);
     if lowered != in_sync {
         warnings.push(format!(
             "`{MIN_IN_SYNC}` reduced from {in_sync} to {lowered}, with the replication factor."

@@ -3,12 +3,19 @@
 //! Invariants: a mirror that the link has keeps its name; a topic id that changed on either side, or records that
 //! somebody else wrote, are never silently gone on with; a mirror with fewer partitions than its source is not copied to.
 
-use model::plan::{TopicAction, TopicPlan};
+use model::{
+    link::OnDrift,
+    plan::{TopicAction, TopicPlan},
+};
 
 use super::{
     configs::{judge_existing, mirror_configs},
+    drift,
     durability::{self, Side},
-    facts::{DestinationTopic, Facts, FixedIndex, FixedMirror, Refusal, Selected},
+    facts::{
+        ConfigValue, DestinationTopic, Facts, FixedIndex, FixedMirror, Refusal, Selected,
+        TopicConfigs,
+    },
     replicas,
 };
 
@@ -151,7 +158,11 @@ fn fit_partitions(
     warnings: &mut Vec<String>,
 ) -> Result<TopicAction, Refusal> {
     let (ours, theirs) = (existing.partitions, selected.topic.partitions);
-    warnings.extend(judge_existing(&existing.configs, &selected.topic.configs));
+    let (configs, changes) = kept_configs(selected, existing, facts);
+    if action == TopicAction::Adopt {
+        warnings.extend(changes);
+    }
+    warnings.extend(judge_existing(&configs, &selected.topic.configs));
     warnings.extend(judge_source(selected));
     warnings.extend(durability::judge(
         Side::Mirror,
@@ -184,6 +195,44 @@ fn fit_partitions(
             "The mirror has {ours} partitions, the source {theirs}, and `grow` is off: add partitions, or set `grow`."
         ),
     ))
+}
+
+/// Returns an existing topic's settings as they will be once the link looks after them, and what it changes.
+fn kept_configs(
+    selected: &Selected,
+    existing: &DestinationTopic,
+    facts: &Facts,
+) -> (TopicConfigs, Vec<String>) {
+    let (mut configs, mut changes) = (existing.configs.clone(), Vec::new());
+    if facts.spec.configs.on_drift == OnDrift::Ignore || configs.is_empty() {
+        return (configs, changes);
+    }
+    let pair = drift::Pair {
+        source: &selected.topic.configs,
+        mirror: &existing.configs,
+        replicas: (
+            selected.topic.replication_factor,
+            existing.replication_factor,
+        ),
+        before: None,
+    };
+    let (_, differences) = drift::compare(&pair, &facts.spec, &facts.destination);
+    for difference in differences {
+        let property = difference.property;
+        let default = facts.destination.default_of(&property);
+        let Some(value) = difference.wanted.or(default.map(str::to_owned)) else {
+            continue;
+        };
+        let now = configs.get(&property).map_or("unset", |now| &now.value);
+        if now != value {
+            changes.push(format!(
+                "`{property}` of the existing topic becomes `{value}`, as at the source; it is `{now}`."
+            ));
+        }
+        let overridden = true;
+        configs.insert(property, ConfigValue { value, overridden });
+    }
+    (configs, changes)
 }
 
 fn create(

@@ -74,6 +74,10 @@ pub struct TopicRecord {
     pub partitions: i32,
     /// Whether the topic was there at the link's first start.
     pub at_first_start: bool,
+    /// The properties that the link last set on the mirror; `None` until it looked at them. What differs from them at the
+    /// mirror was changed there, what differs at the source was changed there (SEMANTICS 3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub properties: Option<BTreeMap<String, String>>,
 }
 
 /// `slot/<n>` in partition n: the claim.

@@ -225,14 +225,17 @@ fn left_out(property: &str, value: &str, error: ErrorCode) -> NotApplied {
 
 fn raise_segment(wanted: &Properties, error: ErrorCode) -> Option<NotApplied> {
     let value = wanted.get(SEGMENT_BYTES)?;
-    let is_small = value
-        .parse::<i64>()
-        .is_ok_and(|bytes| bytes < LEAST_SEGMENT_BYTES);
-    let instead = Some(LEAST_SEGMENT_BYTES.to_string());
-    is_small.then(|| NotApplied {
-        instead,
+    Some(NotApplied {
+        instead: Some(raised(SEGMENT_BYTES, value)?),
         ..left_out(SEGMENT_BYTES, value, error)
     })
+}
+
+/// Returns the value that may be taken where this one is refused.
+pub(super) fn raised(property: &str, value: &str) -> Option<String> {
+    let is_small = |bytes: i64| bytes < LEAST_SEGMENT_BYTES;
+    let raises = property == SEGMENT_BYTES && value.parse().is_ok_and(is_small);
+    raises.then(|| LEAST_SEGMENT_BYTES.to_string())
 }
 
 fn without(wanted: &Properties, not_applied: &[NotApplied]) -> Properties {

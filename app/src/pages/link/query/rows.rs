@@ -100,7 +100,16 @@ fn row(topic: &TopicStatus) -> TopicRow {
         state: topic.state,
         note: problem
             .map(|problem| problem.title.clone())
-            .unwrap_or_default(),
+            .unwrap_or_else(|| differing(topic)),
+    }
+}
+
+/// Says how many of the mirror's settings are not as they are wanted, if any.
+fn differing(topic: &TopicStatus) -> String {
+    match topic.deviations.as_slice() {
+        [] => String::new(),
+        [only] => only.to_string(),
+        several => format!("{} settings differ: open the topic.", several.len()),
     }
 }
 
@@ -126,6 +135,7 @@ fn opened(topic: &TopicStatus) -> OpenTopic {
             .map(|partition| (partition.partition, partition_row(partition)))
             .collect(),
         total: topic.partitions.len() as u32,
+        settings: topic.deviations.iter().map(ToString::to_string).collect(),
     }
 }
 

@@ -3,7 +3,9 @@
 use super::{
     super::{Faults, entries},
     LinkDraft, RowDraft, policy_of, row_of,
-    words::{self, ACTIONS, Action, FEWER_BROKERS, ISOLATIONS, KINDS, ORIGINS, POLICIES, REFUSED},
+    words::{
+        self, ACTIONS, Action, DRIFTS, FEWER_BROKERS, ISOLATIONS, KINDS, ORIGINS, POLICIES, REFUSED,
+    },
 };
 use crate::{
     Name,
@@ -155,6 +157,8 @@ impl LinkDraft {
         choose_into(faults, fewer, &FEWER_BROKERS, &mut spec.on_fewer_brokers);
         let from = ("configs_from", self.configs_from.as_str());
         choose_into(faults, from, &ORIGINS, &mut spec.configs.defaults_from);
+        let drift = ("configs_on_drift", self.configs_on_drift.as_str());
+        choose_into(faults, drift, &DRIFTS, &mut spec.configs.on_drift);
         for (input, text, list) in [
             (
                 "configs_include",
@@ -210,10 +214,22 @@ impl LinkDraft {
     }
 
     fn lay_numbers(&self, spec: &mut LinkSpec, faults: &mut Faults) {
-        let range = 1_000..=3_600_000;
-        match words::milliseconds(self.detect_interval_s.trim()) {
-            Some(ms) if range.contains(&ms) => spec.detect_interval_ms = ms,
-            _ => faults.add("detect_interval_s", "Enter the seconds, from 1 to 3600."),
+        for (input, text, place) in [
+            (
+                "detect_interval_s",
+                &self.detect_interval_s,
+                &mut spec.detect_interval_ms,
+            ),
+            (
+                "configs_interval_s",
+                &self.configs_interval_s,
+                &mut spec.configs.interval_ms,
+            ),
+        ] {
+            match words::milliseconds(text.trim()) {
+                Some(ms) if (1_000..=3_600_000).contains(&ms) => *place = ms,
+                _ => faults.add(input, "Enter the seconds, from 1 to 3600."),
+            }
         }
         if let Some(slots) = faults.number("slots", &self.slots, "Take 1 to 256 slots.") {
             spec.slots = slots;

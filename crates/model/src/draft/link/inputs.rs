@@ -22,6 +22,8 @@ impl LinkDraft {
             "replication_factor" => "replication_exact",
             "configs" if rest.starts_with("include") => "configs_include",
             "configs" if rest.starts_with("exclude") => "configs_exclude",
+            "configs" if rest.starts_with("interval") => "configs_interval_s",
+            "configs" if rest.starts_with("on_drift") => "configs_on_drift",
             "configs" => "configs_from",
             "detect_interval_ms" => "detect_interval_s",
             "policies" => return format!("on_{rest}"),

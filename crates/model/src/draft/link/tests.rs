@@ -116,6 +116,7 @@ fn each_field_of_the_spec_has_an_input() {
         ("replication_factor", "replication_exact"),
         ("configs.include[3]", "configs_include"),
         ("configs.exclude", "configs_exclude"),
+        ("configs.interval_ms", "configs_interval_s"),
         ("detect_interval_ms", "detect_interval_s"),
         ("append_to[1]", "append_to"),
         ("policies.foreign_write", "on_foreign_write"),
@@ -376,7 +377,8 @@ prop_compose! {
             "isolation": either(raw, "read_uncommitted", "read_committed"),
             "create": create, "grow": grow,
             "on_fewer_brokers": either(reduce, "reduce", "refuse"),
-            "configs": { "defaults_from": either(from, "source", "destination"), "include": configs, "exclude": configs },
+            "configs": { "defaults_from": either(from, "source", "destination"), "include": configs, "exclude": configs,
+                "interval_ms": interval, "on_drift": either(skip, "report", "overwrite") },
             "detect_interval_ms": interval, "append_to": append_to, "policies": policies,
             "on_refused": either(skip, "skip", "hold"), "slots": slots,
         }))

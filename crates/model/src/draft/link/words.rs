@@ -3,8 +3,8 @@
 use crate::{
     Name,
     link::{
-        Configs, DefaultsFrom, Isolation, LinkSpec, OnFewerBrokers, OnRefused, Policy, Rename,
-        ReplicationFactor, RowKind, Start, Timestamps, TopicSelection,
+        Configs, DefaultsFrom, Isolation, LinkSpec, OnDrift, OnFewerBrokers, OnRefused, Policy,
+        Rename, ReplicationFactor, RowKind, Start, Timestamps, TopicSelection,
     },
 };
 
@@ -37,6 +37,12 @@ pub(super) const FEWER_BROKERS: [(&str, OnFewerBrokers); 2] = [
 pub(super) const ORIGINS: [(&str, DefaultsFrom); 2] = [
     ("destination", DefaultsFrom::Destination),
     ("source", DefaultsFrom::Source),
+];
+
+pub(super) const DRIFTS: [(&str, OnDrift); 3] = [
+    ("overwrite", OnDrift::Overwrite),
+    ("report", OnDrift::Report),
+    ("ignore", OnDrift::Ignore),
 ];
 
 pub(super) const POLICIES: [(&str, Policy); 2] =

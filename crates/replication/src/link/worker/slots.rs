@@ -24,6 +24,8 @@ use crate::{
 
 /// One group session: a slot that was lost is claimed again only after it, if the group still gives it to us.
 pub(super) const SESSION_MS: i64 = 10_000;
+/// Bytes of JSON, besides positions, that are stored in one batch: packed far below what any broker takes.
+const WRITE_BYTES: usize = 512 << 10;
 /// Positions stored in one batch.
 pub(super) const STORE_PARTITIONS: usize = 400;
 
@@ -124,6 +126,19 @@ impl SlotEntry {
     pub(super) fn write(&mut self, records: impl IntoIterator<Item = ControlWrite>) {
         self.writes.extend(records);
         self.urgent = true;
+    }
+
+    /// Takes as many of the records to write as fit into one batch.
+    pub(super) fn take_writes(&mut self) -> Vec<ControlWrite> {
+        let mut bytes = 0;
+        let mut fits = |record: &ControlWrite| {
+            bytes += record.key.len() + record.value.as_ref().map_or(0, String::len);
+            bytes <= WRITE_BYTES
+        };
+        // One that is too large for itself is left to the broker to refuse.
+        let count = self.writes.iter().take_while(|r| fits(r)).count().max(1);
+        let rest = self.writes.split_off(count.min(self.writes.len()));
+        std::mem::replace(&mut self.writes, rest)
     }
 
     pub(super) fn hurry(&mut self) {

@@ -286,6 +286,7 @@ impl Worker {
                 lag_records: None,
                 rates: Rates::default(),
                 partitions: Vec::new(),
+                deviations: self.configs.deviations(id),
             })
             .collect();
         // Other workers tell of the partitions in their slots.

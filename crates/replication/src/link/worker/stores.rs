@@ -104,13 +104,19 @@ impl Worker {
         let wall_ms = self.wire.wall_ms();
         let mut stored = Vec::new();
         let mut records = Vec::new();
-        let mut more = false;
+        let Some(slot) = self.slots.get_mut(&number) else {
+            return false;
+        };
+        let mut writes = slot.take_writes();
+        // What is told of a topic stands before any of its positions.
+        let mut more = !slot.writes.is_empty();
+        let room = if more { 0 } else { STORE_PARTITIONS };
         for partition in self.partitions.iter_mut().filter(|p| p.slot == number) {
             let dirty = partition.flow.as_ref().is_some_and(|flow| flow.dirty());
             if !dirty && !partition.store_due {
                 continue;
             }
-            if stored.len() == STORE_PARTITIONS {
+            if stored.len() == room {
                 more = true;
                 break;
             }
@@ -138,7 +144,6 @@ impl Worker {
         };
         slot.last_store_ms = now_ms;
         slot.urgent = more;
-        let mut writes = std::mem::take(&mut slot.writes);
         writes.extend(records);
         if writes.is_empty() {
             return false;

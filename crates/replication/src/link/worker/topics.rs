@@ -128,6 +128,9 @@ impl Worker {
             self.jobs
                 .spawn(async move { Done::Topics(Box::new(pass(wire, input).await)) });
         }
+        if runs {
+            self.run_configs_errand(now_ms);
+        }
     }
 
     pub(super) fn add_topics(&mut self, records: Vec<(String, TopicRecord)>) {
@@ -170,8 +173,6 @@ impl Worker {
     /// not carried out yet, any topic of its name will do.
     pub(super) fn fixed_mirrors(&self) -> Vec<FixedMirror> {
         let mut chosen = BTreeSet::new();
-        // A mirror that was made anew has another id than the topic's record tells.
-        let mut anew = BTreeMap::new();
         for partition in &self.partitions {
             let identity = &partition.identity;
             // A choice holds for the mirror topic that it was made on, whose id is part of the finding's.
@@ -181,15 +182,9 @@ impl Worker {
             {
                 chosen.insert(identity.mirror_topic.as_str());
             }
-            let record = self.root.topics.get(&identity.source_topic_id);
-            if record.is_some_and(|record| record.mirror_topic_id != identity.mirror_topic_id) {
-                anew.insert(&identity.source_topic_id, &identity.mirror_topic_id);
-            }
         }
-        let mirror_id = |id: &String, topic: &TopicRecord| {
-            let id = anew.get(id).copied().unwrap_or(&topic.mirror_topic_id);
-            id.parse().unwrap_or(Uuid::nil())
-        };
+        let mirror_ids = self.mirror_ids();
+        let mirror_id = |id: &String| mirror_ids.get(id).and_then(|id| id.parse().ok());
         let current = self
             .root
             .topics
@@ -201,9 +196,26 @@ impl Worker {
                 topic_id: id.parse().unwrap_or(Uuid::nil()),
                 mirror_topic: topic.mirror_topic.clone(),
                 mirror_id: (!chosen.contains(topic.mirror_topic.as_str()))
-                    .then(|| mirror_id(id, topic)),
+                    .then(|| mirror_id(id).unwrap_or(Uuid::nil())),
             })
             .collect()
+    }
+
+    /// The ids of the link's mirrors, by source topic id. One that was made anew has another id than the topic's record
+    /// tells.
+    pub(super) fn mirror_ids(&self) -> BTreeMap<&String, &String> {
+        let records = self.root.topics.iter();
+        let mut ids: BTreeMap<_, _> = records
+            .map(|(id, topic)| (id, &topic.mirror_topic_id))
+            .collect();
+        for partition in &self.partitions {
+            let identity = &partition.identity;
+            let record = self.root.topics.get(&identity.source_topic_id);
+            if record.is_some_and(|record| record.mirror_topic_id != identity.mirror_topic_id) {
+                ids.insert(&identity.source_topic_id, &identity.mirror_topic_id);
+            }
+        }
+        ids
     }
 
     pub(super) fn topics_passed(&mut self, passed: PassResult) {
@@ -266,7 +278,11 @@ impl Worker {
         for text in applied.done.iter().chain(&applied.warnings) {
             self.topic_event(text);
         }
-        self.destination_errand.hurry(self.wire.monotonic_ms());
+        let now_ms = self.wire.monotonic_ms();
+        self.destination_errand.hurry(now_ms);
+        if applied.properties.is_none() {
+            self.configs.hurry(now_ms);
+        }
         let id = topic_id.to_string();
         if self.root.topics.contains_key(&id) {
             return None;
@@ -277,6 +293,7 @@ impl Worker {
             mirror_topic_id: applied.topic_id.to_string(),
             partitions: plan.partitions,
             at_first_start: first,
+            properties: applied.properties,
         };
         Some((id, record))
     }
@@ -344,5 +361,6 @@ pub(super) fn refused_topic(
         lag_records: None,
         rates: Rates::default(),
         partitions: Vec::new(),
+        deviations: Vec::new(),
     }
 }

@@ -17,7 +17,7 @@ const TOPICS_AT_ONCE: usize = 200;
 const REQUESTS_AT_ONCE: usize = 4;
 
 /// Reads the settings of topics; those that may not be read are absent from the answer.
-pub(super) async fn configs(
+pub(crate) async fn configs(
     client: &Client,
     topics: &[&str],
 ) -> Result<BTreeMap<String, TopicConfigs>, Error> {

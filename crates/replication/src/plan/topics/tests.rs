@@ -240,6 +240,7 @@ fn warns_of_settings_that_endanger_records_on_either_side() {
         ("unclean.leader.election.enable", "true"),
         ("compression.type", "zstd"),
     ]);
+    facts.spec.configs.on_drift = model::link::OnDrift::Ignore;
     let plan = only(&facts);
     for words in [
         "Mirror: replication factor 1",
@@ -252,6 +253,31 @@ fn warns_of_settings_that_endanger_records_on_either_side() {
     ] {
         assert!(warned(&plan, words), "{words} in {:?}", plan.warnings);
     }
+}
+
+#[test]
+fn tells_what_the_link_sets_on_a_topic_that_it_takes_over() {
+    let mut facts = with_existing(DestinationTopic {
+        configs: with_overrides(&[
+            ("message.timestamp.type", "LogAppendTime"),
+            ("retention.ms", "1000"),
+        ]),
+        ..existing(6)
+    });
+    facts.selected[0].topic.configs = with_overrides(&[("retention.ms", "2000")]);
+    let plan = only(&facts);
+    for words in [
+        "`message.timestamp.type` of the existing topic becomes `CreateTime`",
+        "`retention.ms` of the existing topic becomes `2000`, as at the source; it is `1000`.",
+    ] {
+        assert!(warned(&plan, words), "{words} in {:?}", plan.warnings);
+    }
+    // What is mended is not warned of.
+    assert!(
+        !warned(&plan, "stamps records itself"),
+        "{:?}",
+        plan.warnings
+    );
 }
 
 /// What both clusters would look like after the plan was carried out.

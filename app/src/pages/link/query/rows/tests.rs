@@ -18,6 +18,7 @@ fn topic(name: &str, state: State, lag: Option<i64>, rate: f64) -> TopicStatus {
             ..Rates::default()
         },
         partitions: (0..3).map(partition).collect(),
+        deviations: Vec::new(),
     }
 }
 
@@ -114,4 +115,29 @@ fn the_worst_partitions_of_a_huge_topic_are_shown() {
     assert_eq!((open.rows.len(), open.total), (MOST, 1_000));
     assert!(open.rows.contains_key(&900));
     assert_eq!(page_of(&some(), &Listing::parse("?open=zzz")).open, None);
+}
+
+#[test]
+fn settings_of_a_mirror_that_differ_are_told_in_its_row_and_one_by_one_when_it_is_open() {
+    use model::status::{Deviation, DeviationCause};
+    let row = |property: &str, why| Deviation {
+        property: property.to_owned(),
+        wanted: Some("5".to_owned()),
+        mirror: None,
+        why,
+    };
+    let mut orders = topic("orders", State::Mirroring, Some(0), 1.0);
+    let refused = DeviationCause::NotApplied("POLICY_VIOLATION".to_owned());
+    orders.deviations.push(row("retention.ms", refused));
+    let told = "Not applied: `retention.ms` = `5`: POLICY_VIOLATION.";
+    assert_eq!(super::row(&orders).note, told);
+    orders
+        .deviations
+        .push(row("segment.ms", DeviationCause::Drift));
+    assert_eq!(
+        super::row(&orders).note,
+        "2 settings differ: open the topic."
+    );
+    let drift = "Drift: `segment.ms` is the destination's default, wanted is `5`.";
+    assert_eq!(opened(&orders).settings, [told, drift]);
 }
