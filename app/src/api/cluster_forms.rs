@@ -134,13 +134,14 @@ impl OpenForm {
 }
 
 /// Begins the form of a new cluster and returns its address. `then` is where saving leads, empty for the cluster's page.
-/// A form that was begun for the same and never sent is taken up again.
+/// Each time is a form of its own: one person may have two browsers, and neither may write into what the other one shows.
 pub async fn begin_new(context: &Context, person: &Person, then: &str) -> Result<String, Problem> {
     let body = FormBody {
         then: then.to_owned(),
         ..FormBody::default()
     };
-    begin(context, person, DraftKind::Cluster, "", body).await
+    let form = create(context, person, DraftKind::Cluster, "", body).await?;
+    Ok(form.path())
 }
 
 /// Begins the form of changes of a cluster and returns its address.
@@ -155,26 +156,8 @@ pub async fn begin_edit(context: &Context, person: &Person, name: &str) -> Resul
         form,
         ..FormBody::default()
     };
-    begin(context, person, DraftKind::ClusterEdit, name, body).await
-}
-
-async fn begin(
-    context: &Context,
-    person: &Person,
-    kind: DraftKind,
-    subject: &str,
-    body: FormBody,
-) -> Result<String, Problem> {
-    for known in drafts::list(context, person, kind).await? {
-        let untouched = known.revision == 1 && known.subject == subject;
-        if untouched
-            && let Ok(form) = open(context, person, &known.id).await
-            && form.body == body
-        {
-            return Ok(form.path());
-        }
-    }
-    Ok(create(context, person, kind, subject, body).await?.path())
+    let form = create(context, person, DraftKind::ClusterEdit, name, body).await?;
+    Ok(form.path())
 }
 
 async fn create(

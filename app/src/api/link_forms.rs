@@ -49,6 +49,7 @@ pub struct LinkForm {
     pub draft: LinkDraft,
     /// The link that is edited, as it was when the editing began.
     pub base: Option<LinkSpec>,
+    /// Revision of the link that is edited or was made, as this form knows it.
     pub base_revision: i64,
     /// The link that was made of this form.
     pub made: Option<String>,
@@ -76,29 +77,17 @@ impl OpenForm {
     }
 }
 
-/// Begins the form of a new link, or goes on with one that was left untouched.
+/// Begins the form of a new link. Each time is a form of its own: one person may have two browsers, and neither may write
+/// into what the other one shows.
 pub async fn begin(context: &Context, person: &Person) -> Result<Place, Problem> {
     authorize(&person.actor, Action::Create, Resource::Links)?;
-    for summary in drafts::list(context, person, DraftKind::Link).await? {
-        let known = open(context, person, &summary.id).await?;
-        if known.form == LinkForm::default() {
-            return Ok(known.place);
-        }
-    }
     create(context, person, DraftKind::Link, "", LinkForm::default()).await
 }
 
-/// Begins to edit a link, or goes on with what was begun.
+/// Begins to edit a link, in a form of its own; what was begun before stands on the list of links.
 pub async fn begin_edit(context: &Context, person: &Person, name: &str) -> Result<Place, Problem> {
     authorize(&person.actor, Action::Change, Resource::Link(name))?;
     let link = links::get(context, &person.actor, name).await?;
-    let begun = drafts::list(context, person, DraftKind::LinkEdit).await?;
-    if let Some(known) = begun.into_iter().find(|draft| draft.subject == name) {
-        return Ok(Place {
-            id: known.id,
-            link: known.subject,
-        });
-    }
     let form = LinkForm {
         draft: LinkDraft::of(&link.spec),
         base: Some(link.spec),
@@ -171,9 +160,12 @@ pub async fn unfinished(
     let mut all = Vec::new();
     for kind in [DraftKind::Link, DraftKind::LinkEdit] {
         for summary in drafts::list(context, person, kind).await? {
+            // Revision 1 was begun and never sent: nothing is lost with it.
+            if summary.revision == 1 {
+                continue;
+            }
             let known = open(context, person, &summary.id).await?;
-            let untouched = known.form == LinkForm::default();
-            if known.form.made.is_none() && !untouched {
+            if known.form.made.is_none() {
                 all.push((summary, known));
             }
         }
@@ -281,7 +273,7 @@ pub async fn save_topics(
     }
     save(context, person, &open).await?;
     let here = open.place.path(Step::Topics);
-    let filter = url_encoded(filter);
+    let filter = in_query(filter);
     match pressed {
         Pressed::Continue => {
             let faults = faults(context, &open.form, Step::Topics).await?;
@@ -355,14 +347,10 @@ fn onward(place: &Place, step: Step, good: bool) -> String {
 }
 
 /// Returns `text` for the query of an address, cut to a length that addresses may have.
-fn url_encoded(text: &str) -> String {
+fn in_query(text: &str) -> String {
     const LONGEST: usize = 100;
     let cut: String = text.chars().take(LONGEST).collect();
-    let one = |byte: u8| match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
-    };
-    cut.bytes().map(one).collect()
+    encoded(&cut)
 }
 
 fn json(form: &LinkForm) -> Result<serde_json::Value, Problem> {

@@ -18,7 +18,7 @@ use row::{fetch, insert, save, summary};
 
 const KIND: &str = "draft";
 const KEPT_MS: i64 = KEPT_DAYS * 24 * 3_600 * 1_000;
-/// Most drafts of one owner; a new one beyond replaces the one that was left alone the longest.
+/// Most drafts of one owner; a new one beyond replaces one that was never changed, or that was left alone the longest.
 const MOST: i64 = 100;
 
 /// A draft to be stored.
@@ -172,7 +172,7 @@ fn changed(before: Draft, change: DraftChange, now_ms: i64) -> Draft {
     }
 }
 
-/// Deletes what is over, and of this owner's drafts the oldest beyond the limit.
+/// Deletes what is over, and of this owner's drafts the oldest beyond the limit; those that were only begun go first.
 async fn make_room(
     transaction: &mut Transaction,
     owner_id: &str,
@@ -184,7 +184,7 @@ async fn make_room(
         .await?;
     sqlx::query(
         "DELETE FROM drafts WHERE owner_id = $1 AND id NOT IN (SELECT id FROM drafts \
-         WHERE owner_id = $1 ORDER BY updated_at_ms DESC, id DESC LIMIT $2)",
+         WHERE owner_id = $1 ORDER BY CASE WHEN revision > 1 THEN 0 ELSE 1 END, updated_at_ms DESC, id DESC LIMIT $2)",
     )
     .bind(owner_id)
     .bind(MOST - 1)

@@ -151,12 +151,15 @@ impl Bench {
 }
 
 #[tokio::test]
-async fn a_form_begun_and_never_sent_is_taken_up_again() {
+async fn a_form_that_is_begun_twice_is_two_forms() {
     let bench = bench().await;
     let first = bench.begin().await;
-    assert_eq!(bench.begin().await, first);
-    bench.post(&first, Verb::Save, form(""), "").await.unwrap();
-    assert_ne!(bench.begin().await, first);
+    let second = bench.begin().await;
+    assert_ne!(second, first);
+    for (draft, name) in [(first, "east"), (second, "west")] {
+        bench.post(&draft, Verb::Save, form(name), "").await.unwrap();
+    }
+    assert_eq!(bench.names().await, ["east", "west"]);
 }
 
 #[tokio::test]

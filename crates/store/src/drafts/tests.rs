@@ -170,4 +170,13 @@ async fn the_oldest_beyond_the_limit_make_room(db: &Db) {
         .unwrap();
     assert_eq!(i64::try_from(listed.len()).unwrap(), MOST);
     assert_eq!(listed.last().unwrap().created_at_ms, NOW + 1);
+    let oldest = listed.last().unwrap().id.clone();
+    let touched = store
+        .save_draft(&owner, &oldest, change(Expect::Any), NOW + 1)
+        .await
+        .unwrap();
+    let another = new(&owner, DraftKind::Link);
+    store.create_draft(another, NOW + 2 * MOST).await.unwrap();
+    let kept = store.draft(&owner, &touched.id, NOW + 2 * MOST).await;
+    assert_eq!(kept.unwrap().revision, 2, "one that was only begun goes first");
 }
