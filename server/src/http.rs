@@ -15,6 +15,7 @@ mod links;
 mod live;
 mod metrics;
 mod probes;
+mod reader;
 mod tokens;
 
 use std::{

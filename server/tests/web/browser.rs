@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use app::{api::accounts, caller::Cookies};
+use app::{api::accounts, caller::Cookies, error::UiError};
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -106,6 +106,11 @@ impl Page {
         let tag = tag.unwrap_or_else(|| panic!("no input {input} in {}", self.text));
         let value = tag.split("value=\"").nth(1).unwrap_or("\"");
         value.split('"').next().unwrap().to_owned()
+    }
+
+    /// Returns the error as the console's script reads it.
+    pub fn ui_error(&self) -> UiError {
+        serde_json::from_str(&self.text).unwrap_or_else(|why| panic!("{why}: {}", self.text))
     }
 
     pub fn assert_has(&self, words: &str) {

@@ -52,6 +52,43 @@ async fn an_endless_form_is_refused_with_a_page() {
     assert!(answer.text.len() < 2_000);
 }
 
+#[tokio::test]
+async fn a_call_by_script_is_refused_in_words_that_the_page_can_read() {
+    let (site, _) = Site::set_up().await;
+    let browser = site.browser();
+    let call = |function: &str, origin: String, body: String| {
+        let request = browser.request("POST", &format!("/fn/{function}"));
+        request
+            .header("accept", "application/json")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("origin", origin)
+            .body(Body::from(body))
+            .unwrap()
+    };
+    let long = format!("name={}", "x".repeat(2 * 1024 * 1024));
+    for (function, origin, body, status, code) in [
+        (
+            "sign-in",
+            "https://evil.test".to_owned(),
+            String::new(),
+            403,
+            "request.cross_site",
+        ),
+        ("sign-in", origin(), long, 413, "request.too_long"),
+        (
+            "no-such-function",
+            origin(),
+            String::new(),
+            404,
+            "console.outdated",
+        ),
+    ] {
+        let answer = browser.send(call(function, origin, body)).await;
+        assert_eq!(answer.status, status, "{code}");
+        assert_eq!(answer.ui_error().problem.code, code);
+    }
+}
+
 /// Signs somebody of `role` in.
 async fn signed_in_as(site: &Site, role: Role) -> Browser {
     const COOKIE: &str = "a secret that only this test knows";
