@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod body;
 mod calls;
+mod client;
 mod clusters;
 mod document;
 mod envelope;
@@ -19,6 +20,7 @@ mod reader;
 mod tokens;
 
 use std::{
+    net::IpAddr,
     path::PathBuf,
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
@@ -92,6 +94,8 @@ pub struct WebSettings {
     pub site: PathBuf,
     /// Longest time that one request may take.
     pub limit: Duration,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
 }
 
 impl Api {
@@ -115,6 +119,10 @@ impl Api {
 
     fn cookies(&self) -> Cookies {
         self.shared.settings.cookies
+    }
+
+    fn trusted_proxies(&self) -> &[IpAddr] {
+        &self.shared.settings.trusted_proxies
     }
 
     fn attempts(&self) -> Arc<Attempts> {

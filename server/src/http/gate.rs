@@ -19,7 +19,7 @@ use axum::{
 };
 use model::problem::Problem;
 
-use super::{Api, calls, document, reader::Reader};
+use super::{Api, calls, client, document, reader::Reader};
 
 /// Lets a request of a browser in, with its [`Caller`] among its extensions.
 pub async fn enter(State(api): State<Api>, request: Request, next: Next) -> Response {
@@ -62,12 +62,13 @@ async fn caller_of(api: &Api, request: &Parts) -> Result<Caller, Problem> {
         actor: person.as_ref().map(|person| person.actor.clone()),
         theme: Theme::of(theme),
     };
-    let address = request.extensions.get::<ConnectInfo<SocketAddr>>();
+    let peer = request.extensions.get::<ConnectInfo<SocketAddr>>();
+    let address = peer.map(|info| client::address_of(info.0.ip(), headers, api.trusted_proxies()));
     Ok(Caller {
         context,
         person,
         visitor,
-        client: address.map_or_else(String::new, |info| info.0.ip().to_string()),
+        client: address.map_or_else(String::new, |address| address.to_string()),
         agent: text(headers, header::USER_AGENT).to_owned(),
         cookies,
         attempts: api.attempts(),

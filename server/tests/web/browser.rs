@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -20,6 +21,8 @@ use crate::harness::Harness;
 
 /// Where the console stands.
 pub const HOST: &str = "causeway.test";
+/// Address of the proxy before the console.
+pub const PROXY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 pub const NAME: &str = "ann";
 pub const PASSWORD: &str = "correct horse";
 
@@ -71,6 +74,7 @@ pub fn api(cookies: Cookies) -> Api {
         cookies,
         site: "no-site".into(),
         limit: Duration::from_secs(60),
+        trusted_proxies: vec![PROXY],
     };
     Api::new(settings, CancellationToken::new())
 }
