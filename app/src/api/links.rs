@@ -53,7 +53,7 @@ pub async fn get(context: &Context, actor: &Actor, name: &str) -> Result<LinkVie
 }
 
 /// Returns one link's row to somebody who may read it.
-pub(super) async fn readable(
+pub(crate) async fn readable(
     context: &Context,
     actor: &Actor,
     name: &str,

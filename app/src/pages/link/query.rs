@@ -45,11 +45,12 @@ pub async fn overview(
     actor: &Actor,
     name: &str,
 ) -> Result<OverviewView, Problem> {
-    let found = findings::list(context, actor, name, &PageQuery::first(LOOKED_THROUGH)).await?;
-    let events = events::query::last(context, actor, name, LAST_EVENTS).await?;
+    let link = links::readable(context, actor, name).await?;
+    let found = findings::of(context, &link, &PageQuery::first(LOOKED_THROUGH)).await?;
+    let events = events::query::last(context, &link, LAST_EVENTS).await?;
     let history = context.engine.history(name).unwrap_or_default();
     let (cards, more_findings) = cards(&found.items, found.next.is_some());
-    status::with_link(context, actor, name, |link, status| OverviewView {
+    Ok(status::with(context, &link, |link, status| OverviewView {
         head: head(context, link, status),
         now: now(status, &history),
         behind: behind(link, status),
@@ -58,9 +59,8 @@ pub async fn overview(
         more_findings,
         events,
         topics: worst_of(status, WORST_TOPICS),
-        series: series(history),
-    })
-    .await
+        series: series(&history),
+    }))
 }
 
 /// Returns what the tab *Topics* shows of `listing`.
@@ -175,14 +175,14 @@ fn now(status: &LinkStatus, history: &History) -> Now {
     }
 }
 
-fn series(history: History) -> Series {
+fn series(history: &History) -> Series {
     Series {
         end_ms: history.end_ms(),
-        records_per_s: history.records_per_s,
-        bytes_per_s: history.bytes_per_s,
-        lag_time_ms: history.lag_time_ms,
-        p50_ms: history.p50_ms,
-        p99_ms: history.p99_ms,
+        records_per_s: history.records_per_s.clone(),
+        bytes_per_s: history.bytes_per_s.clone(),
+        lag_time_ms: history.lag_time_ms.clone(),
+        p50_ms: history.p50_ms.clone(),
+        p99_ms: history.p99_ms.clone(),
     }
 }
 

@@ -68,7 +68,7 @@ fn see(context: &Context, link: &Link, status: &LinkStatus) -> Seen {
         records_per_s: status.rates.records_per_s.round(),
         bytes_per_s: (status.rates.bytes_per_s / 1_000.0).round() * 1_000.0,
         p99_ms: status.latency.map(|latency| latency.p99_ms.round()),
-        rate: history.records_per_s,
+        rate: history.records_per_s.clone(),
     };
     Seen {
         input,
