@@ -27,9 +27,12 @@ use super::{
 use crate::{
     Context,
     access::{Action, Resource, authorize},
-    pages::link_form::{
-        step::{Place, Step},
-        view::{FormQuery, PreviewView},
+    pages::{
+        address::encoded,
+        link_form::{
+            step::{Place, Step},
+            view::{FormQuery, PreviewView},
+        },
     },
     problems::from_store,
 };

@@ -135,6 +135,18 @@ pub async fn start(
     .await
 }
 
+/// Starts a link that is at revision `revision`, as somebody has planned it.
+pub(super) async fn start_at(
+    context: &Context,
+    actor: &Actor,
+    name: &str,
+    revision: i64,
+) -> Result<VerbOutcome, Problem> {
+    authorize(actor, Action::Run, Resource::Link(name))?;
+    let expect = Expect::Revision(revision);
+    apply(context, actor, name, Verb::Start, expect).await
+}
+
 /// Pauses, resumes or stops a link; a verb whose end is reached already changes nothing.
 pub async fn run(
     context: &Context,
