@@ -25,11 +25,14 @@ use crate::{
 };
 
 mod body;
+mod gone;
 mod merge;
 mod save;
 
 pub use body::{Base, FormBody, Paste};
 pub use merge::{Difference, differences};
+
+use gone::{Gone, gone};
 
 /// Name of the password among a draft's secrets.
 const PASSWORD: &str = "password";
@@ -74,6 +77,8 @@ pub struct UnknownVerb;
 #[derive(Clone, Debug)]
 pub struct Posted {
     pub draft: String,
+    /// Name of the cluster that is edited, empty for a new one.
+    pub subject: String,
     pub verb: Verb,
     pub form: ClusterDraft,
     /// Empty keeps the stored one.
@@ -229,29 +234,6 @@ async fn take(
         Verb::OnTop if sent.is_whole => save::on_top(context, person, form, sent, seen).await,
         _ => Ok(form.path()),
     }
-}
-
-/// What became of a form whose draft is gone.
-enum Gone {
-    /// It was saved already: it came twice.
-    Done(String),
-    /// The draft was over: here is a new one, so that nothing is typed again.
-    Begun(Box<OpenForm>),
-}
-
-async fn gone(context: &Context, person: &Person, posted: &Posted) -> Result<Gone, Problem> {
-    let password = Some(posted.password.clone());
-    if let Ok(spec) = posted.form.spec(password)
-        && clusters::is_stored(context, &person.actor, &spec).await
-    {
-        return Ok(Gone::Done(format!("/clusters/{}", spec.name)));
-    }
-    if posted.verb == Verb::Discard {
-        return Ok(Gone::Done("/clusters".to_owned()));
-    }
-    let body = FormBody::default();
-    let form = create(context, person, DraftKind::Cluster, "", body).await?;
-    Ok(Gone::Begun(Box::new(form)))
 }
 
 async fn discard(context: &Context, person: &Person, form: &OpenForm) -> Result<String, Problem> {

@@ -65,10 +65,12 @@ pub async fn cluster_form(draft: String) -> Result<ClusterFormView, UiError> {
     Ok(pages::cluster_form::query::view(&caller.context, &person, &draft).await?)
 }
 
-/// Takes a form and goes back to it, or on to what was made. `seen` is the revision that a conflict showed.
+/// Takes a form and goes back to it, or on to what was made. `subject` is the cluster that is edited, `seen` the revision
+/// that a conflict showed.
 #[server(prefix = "/fn", endpoint = "cluster-save")]
 pub async fn save_cluster(
     draft: String,
+    #[server(default)] subject: String,
     #[server(default)] verb: String,
     #[server(flatten)] form: ClusterDraft,
     #[server(default)] password: String,
@@ -78,6 +80,7 @@ pub async fn save_cluster(
     let (caller, person) = signed_in()?;
     let posted = Posted {
         draft,
+        subject,
         verb: verb.parse().unwrap_or_default(),
         form,
         password: model::Secret::new(password),

@@ -169,6 +169,7 @@ fn ClusterForm(view: ClusterFormView) -> impl IntoView {
         <div class="columns even">
             <form method="post" action=SaveCluster::url() id=FORM class="card form">
                 <input type="hidden" name="draft" value=view.draft.clone() />
+                {view.subject.clone().map(|name| view! { <input type="hidden" name="subject" value=name /> })}
                 {seen.map(|seen| view! { <input type="hidden" name="seen" value=seen /> })}
                 <Fields view=view.clone() />
                 <Warnings warnings=view.warnings.clone() />
