@@ -12,6 +12,7 @@ use model::{
     problem::{FieldError, Problem},
     saved_draft::DraftKind,
 };
+use serde_json::Value;
 use store::StoreError;
 
 use super::{
@@ -28,9 +29,11 @@ mod body;
 mod gone;
 mod merge;
 mod save;
+mod unfinished;
 
 pub use body::{Base, FormBody, Paste};
 pub use merge::{Difference, differences};
+pub use unfinished::{Unfinished, unfinished};
 
 use gone::{Gone, gone};
 
@@ -98,19 +101,13 @@ pub struct OpenForm {
 
 impl OpenForm {
     fn of(draft: DraftView) -> Self {
-        // A body that cannot be read was written by a newer version: the form begins anew.
-        let body = serde_json::from_value(draft.body.clone()).unwrap_or_default();
+        let body = body_of(draft.body.clone());
         Self { draft, body }
     }
 
     /// Returns the address of the form's page.
     pub fn path(&self) -> String {
-        match self.draft.kind {
-            DraftKind::ClusterEdit => {
-                format!("/clusters/{}/edit/{}", self.draft.subject, self.draft.id)
-            }
-            _ => format!("/clusters/new/{}", self.draft.id),
-        }
+        path(self.draft.kind, &self.draft.subject, &self.draft.id)
     }
 
     /// Returns the name of the cluster that is edited, `None` for a new one.
@@ -175,7 +172,6 @@ async fn create(
     let input = DraftInput {
         kind,
         subject: subject.to_owned(),
-        base_revision: body.base.as_ref().map(|base| base.revision),
         body: body.json(),
         secrets: BTreeMap::new(),
     };
@@ -194,6 +190,18 @@ pub async fn open(context: &Context, person: &Person, id: &str) -> Result<OpenFo
             Err(from_store(StoreError::NotFound { kind, name }))
         }
     }
+}
+
+fn path(kind: DraftKind, subject: &str, id: &str) -> String {
+    match kind {
+        DraftKind::ClusterEdit => format!("/clusters/{subject}/edit/{id}"),
+        _ => format!("/clusters/new/{id}"),
+    }
+}
+
+/// Reads a body. One that cannot be read was written by a newer version: the form begins anew.
+fn body_of(json: Value) -> FormBody {
+    serde_json::from_value(json).unwrap_or_default()
 }
 
 /// Takes a posted form and returns where to go: back to its page, or on to what was made.

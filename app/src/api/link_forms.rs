@@ -14,9 +14,10 @@ use model::{
     draft::{LinkDraft, Part, proposed_name},
     link::LinkSpec,
     problem::Problem,
-    saved_draft::{DraftKind, DraftSummary},
+    saved_draft::DraftKind,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use store::StoreError;
 
 use super::{
@@ -68,14 +69,19 @@ pub struct OpenForm {
 
 impl OpenForm {
     fn of(view: DraftView) -> Result<Self, Problem> {
-        let form = serde_json::from_value(view.body);
+        let place = Place {
+            id: view.id,
+            link: view.subject,
+        };
+        Self::read(place, view.body, view.updated_at_ms)
+    }
+
+    fn read(place: Place, body: Value, saved_at_ms: i64) -> Result<Self, Problem> {
+        let form = serde_json::from_value(body);
         Ok(Self {
-            place: Place {
-                id: view.id,
-                link: view.subject,
-            },
+            place,
             form: form.map_err(|error| unreadable(&error))?,
-            saved_at_ms: view.updated_at_ms,
+            saved_at_ms,
         })
     }
 }
@@ -110,7 +116,6 @@ async fn create(
     let input = DraftInput {
         kind,
         subject: subject.to_owned(),
-        base_revision: form.base.as_ref().map(|_| form.base_revision),
         body: json(&form)?,
         secrets: BTreeMap::new(),
     };
@@ -155,25 +160,24 @@ pub async fn discard(context: &Context, person: &Person, id: &str) -> Result<(),
     }
 }
 
-/// Lists this person's unfinished forms, last changed first.
-pub async fn unfinished(
-    context: &Context,
-    person: &Person,
-) -> Result<Vec<(DraftSummary, OpenForm)>, Problem> {
+/// Lists this person's unfinished forms, last changed first; one of another version of Causeway is left out and logged.
+pub async fn unfinished(context: &Context, person: &Person) -> Result<Vec<OpenForm>, Problem> {
     let mut all = Vec::new();
     for kind in [DraftKind::Link, DraftKind::LinkEdit] {
-        for summary in drafts::list(context, person, kind).await? {
+        for draft in drafts::list(context, person, kind).await? {
             // Revision 1 was begun and never sent: nothing is lost with it.
-            if summary.revision == 1 {
+            if draft.revision == 1 {
                 continue;
             }
-            let known = open(context, person, &summary.id).await?;
-            if known.form.made.is_none() {
-                all.push((summary, known));
-            }
+            let place = Place {
+                id: draft.id,
+                link: draft.subject,
+            };
+            let open = OpenForm::read(place, draft.body, draft.updated_at_ms);
+            all.extend(open.ok().filter(|open| open.form.made.is_none()));
         }
     }
-    all.sort_by_key(|(summary, _)| std::cmp::Reverse(summary.updated_at_ms));
+    all.sort_by_key(|open| std::cmp::Reverse(open.saved_at_ms));
     Ok(all)
 }
 
@@ -356,7 +360,7 @@ fn in_query(text: &str) -> String {
     encoded(&cut)
 }
 
-fn json(form: &LinkForm) -> Result<serde_json::Value, Problem> {
+fn json(form: &LinkForm) -> Result<Value, Problem> {
     serde_json::to_value(form).map_err(|error| unreadable(&error))
 }
 

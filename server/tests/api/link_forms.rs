@@ -1,12 +1,16 @@
 //! The form of a link: service functions over a real store, and the whole way of a browser without script.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicI64, Ordering},
+};
 
 use app::{
     Context,
     access::Role,
     api::{
         accounts::{self, Person},
+        drafts::{self, DraftInput, DraftSave},
         link_forms::{self, Pressed},
     },
     engine::{ListedTopic, Listing},
@@ -20,8 +24,9 @@ use model::{
     draft::{LinkDraft, RowDraft},
     link::Phase,
     problem::Problem,
+    saved_draft::DraftKind,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Answer, Harness, cluster};
 
@@ -382,6 +387,45 @@ async fn an_edit_that_is_applied_twice_at_once_is_no_conflict() {
     *bench.harness.engine.fingerprint.lock().unwrap() = "bb".to_owned();
     let done = bench.finish(&late.id, "apply", "west-east").await.unwrap();
     assert_eq!(done, "/links/west-east", "the link is as the form says");
+}
+
+#[tokio::test]
+async fn a_draft_of_another_version_takes_neither_the_list_nor_new_links_away() {
+    let bench = bench().await;
+    let id = bench.ready().await;
+    let input = DraftInput {
+        kind: DraftKind::Link,
+        subject: String::new(),
+        body: json!({}),
+        secrets: BTreeMap::new(),
+    };
+    let other = drafts::create(&bench.context, &bench.ann, input)
+        .await
+        .unwrap();
+    let save = DraftSave {
+        body: json!({ "draft": "of another shape" }),
+        secrets: BTreeMap::new(),
+        forget: BTreeSet::new(),
+        revision: None,
+    };
+    drafts::save(&bench.context, &bench.ann, &other.id, save)
+        .await
+        .unwrap();
+    let list = bench.get("/links").await;
+    assert_eq!(list.status, 200, "{}", list.text);
+    assert!(list.text.contains(&id) && !list.text.contains(&other.id));
+    let begun = bench.get("/links/new").await;
+    assert!(
+        begun.header("location").starts_with("/links/new/"),
+        "{}",
+        begun.text
+    );
+    let page = bench.get(&format!("/links/new/{}/source", other.id)).await;
+    assert!(
+        page.text.contains("This draft cannot be read."),
+        "{}",
+        page.text
+    );
 }
 
 #[tokio::test]
