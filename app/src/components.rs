@@ -8,5 +8,6 @@ pub mod icon;
 pub mod ladder;
 pub mod notice;
 pub mod order;
+pub mod post;
 pub mod sentence;
 pub mod spark;

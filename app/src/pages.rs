@@ -10,6 +10,7 @@ pub mod first;
 pub mod link;
 pub mod link_form;
 pub mod links;
+pub mod load;
 pub mod not_found;
 pub mod overview;
 pub mod setup;

@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "ssr")]
 pub mod query;
 
-use super::{address, overview::Failed};
-use crate::fns::pages::all_events;
+use super::{
+    address,
+    load::{load, shown},
+};
+use crate::fns::pages::AllEvents;
 
 /// One page of events, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -52,21 +55,16 @@ pub fn after() -> Memo<String> {
 #[component]
 pub fn EventsPage() -> impl IntoView {
     let after = after();
-    let view = Resource::new(move || after.get(), all_events);
+    let view = load(move || AllEvents { after: after.get() });
     view! {
         <Title text="Events" />
-        <Transition>
-            {move || Suspend::new(async move {
-                match view.await {
-                    Ok(list) => view! {
-                        <h1>"Events"</h1>
-                        <EventsCard list path="/events".to_owned() />
-                    }
-                    .into_any(),
-                    Err(error) => view! { <Failed error /> }.into_any(),
-                }
-            })}
-        </Transition>
+        {shown(view, |list| {
+            view! {
+                <h1>"Events"</h1>
+                <EventsCard list path="/events".to_owned() />
+            }
+            .into_any()
+        })}
     }
 }
 

@@ -39,9 +39,10 @@ pub use choices::of_word;
 use crate::{
     components::notice::ProblemNotice,
     error::UiError,
-    fns::links::link_events,
+    fns::links::LinkEvents,
     pages::{
         events::{EventList, EventRow, EventsCard},
+        load::{load, shown_or},
         overview::Failed,
     },
 };
@@ -170,29 +171,28 @@ fn named() -> Memo<String> {
 pub fn LinkEventsPage() -> impl IntoView {
     let name = named();
     let after = crate::pages::events::after();
-    let view = Resource::new(
-        move || (name.get(), after.get()),
-        |(name, after)| link_events(name, after),
-    );
+    let view = load(move || LinkEvents {
+        name: name.get(),
+        after: after.get(),
+    });
     view! {
         <Title text=move || format!("{} events", name.get()) />
-        <Transition>
-            {move || Suspend::new(async move {
-                match view.await {
-                    Ok(view) => {
-                        let path = format!("/links/{}/events", view.head.name);
-                        let head = Signal::stored(view.head);
-                        view! {
-                            <LinkHead head tab="events" />
-                            <EventsCard list=view.list path />
-                        }
-                            .into_any()
-                    }
-                    Err(error) => view! { <LinkFailed error /> }.into_any(),
-                }
-            })}
-        </Transition>
+        {shown_or(view, |view| view! { <Events view /> }.into_any(), failed)}
     }
+}
+
+#[component]
+fn Events(view: EventsView) -> impl IntoView {
+    let path = format!("/links/{}/events", view.head.name);
+    let head = Signal::stored(view.head);
+    view! {
+        <LinkHead head tab="events" />
+        <EventsCard list=view.list path />
+    }
+}
+
+fn failed(error: UiError) -> AnyView {
+    view! { <LinkFailed error /> }.into_any()
 }
 
 /// Stands where a link cannot be shown: unknown ones are told with the closest names.

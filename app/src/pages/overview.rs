@@ -15,8 +15,8 @@ pub mod query;
 use crate::{
     components::{notice::ProblemNotice, sentence::SentenceText},
     error::UiError,
-    fns::pages::overview,
-    live,
+    fns, live,
+    pages::load::{load, shown},
 };
 use rows::LinksTable;
 
@@ -91,17 +91,10 @@ pub struct LinkRow {
 /// The first page.
 #[component]
 pub fn OverviewPage() -> impl IntoView {
-    let view = Resource::new(|| (), |()| overview());
+    let view = load(|| fns::pages::Overview {});
     view! {
         <Title text="Map" />
-        <Suspense>
-            {move || Suspend::new(async move {
-                match view.await {
-                    Ok(view) => view! { <Overview view /> }.into_any(),
-                    Err(error) => view! { <Failed error /> }.into_any(),
-                }
-            })}
-        </Suspense>
+        {shown(view, |view| view! { <Overview view /> }.into_any())}
     }
 }
 

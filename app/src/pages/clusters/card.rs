@@ -14,17 +14,13 @@ use crate::{
         badge::{self, Badge},
         icon::{Glyph, Icon},
         ladder::{LadderView, Verdict, VerdictBadge},
+        post::{Post, PostForm},
     },
-    fns::clusters::TestCluster,
 };
 
 /// A cluster's card.
 #[component]
-pub fn Card(
-    name: String,
-    view: ReadSignal<ClustersView>,
-    test: ServerAction<TestCluster>,
-) -> impl IntoView {
+pub fn Card(name: String, view: ReadSignal<ClustersView>, test: Post) -> impl IntoView {
     let key = name.clone();
     let card = Memo::new(move |_| view.with(|view| view.clusters.get(&key).cloned()));
     let href = format!("/clusters/{name}");
@@ -68,7 +64,7 @@ pub fn CardActions(
     name: String,
     /// Page to return to after a test without script.
     back: String,
-    test: ServerAction<TestCluster>,
+    test: Post,
     #[prop(into)] running: Signal<bool>,
 ) -> impl IntoView {
     let lacking = lacking(Action::Change, Resource::Cluster(&name));
@@ -76,14 +72,14 @@ pub fn CardActions(
     let (hint, why) = (lacking.clone(), lacking.clone());
     let (tested, about) = (name.clone(), name.clone());
     view! {
-        <ActionForm action=test attr:class="inline">
+        <PostForm post=test class="inline">
             <input type="hidden" name="name" value=tested />
             <input type="hidden" name="back" value=back />
             <button type="submit" disabled=move || refused || running.get() title=why>
                 {move || if running.get() { "Testing…" } else { "Test" }}
                 <span class="unseen">" " {about}</span>
             </button>
-        </ActionForm>
+        </PostForm>
         <ButtonLink
             href=format!("/clusters/{name}/edit")
             word="Edit"

@@ -5,8 +5,9 @@ use leptos_meta::Title;
 use model::problem::Problem;
 
 use super::{
-    LinkFailed, OverviewView, TroubleNotice,
+    OverviewView, TroubleNotice,
     aside::Aside,
+    failed,
     head::LinkHead,
     listing::Listing,
     minutes::Minutes,
@@ -14,23 +15,20 @@ use super::{
     tiles::Tiles,
     topics::{Place, TopicsCard},
 };
-use crate::{fns::links::link_overview, live};
+use crate::{
+    fns::links::LinkOverview,
+    live,
+    pages::load::{load, shown_or},
+};
 
 /// `/links/{link}`.
 #[component]
 pub fn LinkOverviewPage() -> impl IntoView {
     let name = named();
-    let view = Resource::new(move || name.get(), link_overview);
+    let view = load(move || LinkOverview { name: name.get() });
     view! {
         <Title text=move || name.get() />
-        <Transition>
-            {move || Suspend::new(async move {
-                match view.await {
-                    Ok(view) => view! { <Overview view /> }.into_any(),
-                    Err(error) => view! { <LinkFailed error /> }.into_any(),
-                }
-            })}
-        </Transition>
+        {shown_or(view, |view| view! { <Overview view /> }.into_any(), failed)}
     }
 }
 

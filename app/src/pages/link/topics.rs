@@ -9,7 +9,7 @@ use model::{format, status::State};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Head, LinkFailed,
+    Head, failed,
     head::LinkHead,
     listing::{self, Listing, ROWS, STATES, Sort},
     named,
@@ -20,8 +20,9 @@ use crate::{
         badge::StateBadge,
         order::{SteadyOrder, WaitingUpdates},
     },
-    fns::links::link_topics,
+    fns::links::LinkTopics,
     live,
+    pages::load::{load, shown_or},
 };
 
 /// One page of a link's topics.
@@ -73,23 +74,20 @@ pub fn LinkTopicsPage() -> impl IntoView {
     let name = named();
     let query = use_query_map();
     let listing = Memo::new(move |_| query.with(|query| Listing::of(|key| query.get(key))));
-    let view = Resource::new(
-        move || (name.get(), listing.get().query()),
-        |(name, query)| link_topics(name, query),
-    );
+    let view = load(move || LinkTopics {
+        name: name.get(),
+        listing: listing.get().query(),
+    });
     view! {
         <Title text=move || format!("{} topics", name.get()) />
-        <Transition>
-            {move || Suspend::new(async move {
-                match view.await {
-                    Ok(view) => {
-                        let listing = listing.get_untracked();
-                        view! { <TopicsTab view listing /> }.into_any()
-                    }
-                    Err(error) => view! { <LinkFailed error /> }.into_any(),
-                }
-            })}
-        </Transition>
+        {shown_or(
+            view,
+            move |view| {
+                let listing = listing.get_untracked();
+                view! { <TopicsTab view listing /> }.into_any()
+            },
+            failed,
+        )}
     }
 }
 
