@@ -2,6 +2,7 @@
 
 pub mod allowed;
 pub mod badge;
+pub mod coded;
 pub mod field;
 pub mod frame;
 pub mod icon;

@@ -13,7 +13,7 @@ use super::{
     address,
     load::{load, shown},
 };
-use crate::fns::pages::AllEvents;
+use crate::{components::coded::coded, fns::pages::AllEvents};
 
 /// One page of events, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -120,7 +120,7 @@ fn Row(event: EventRow) -> impl IntoView {
             <td class="wide when">
                 <time datetime=format::datetime(event.at_ms)>{format::moment(event.at_ms)}</time>
             </td>
-            <td class="wide what"><bdi>{event.text}</bdi> {changes}</td>
+            <td class="wide what">{coded(&event.text)} {changes}</td>
             <td data-label="Who"><bdi>{event.actor}</bdi></td>
         </tr>
     }
@@ -170,7 +170,7 @@ pub fn LastEvents(events: Memo<Vec<EventRow>>, more: String) -> impl IntoView {
                             >
                                 {format::time(event.at_ms)}
                             </time>
-                            <span><bdi>{event.text}</bdi></span>
+                            <span>{coded(&event.text)}</span>
                         </li>
                     </For>
                 </ol>

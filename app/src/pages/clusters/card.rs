@@ -12,6 +12,7 @@ use crate::{
     components::{
         allowed::{ButtonLink, lacking},
         badge::{self, Badge},
+        coded::coded,
         icon::{Glyph, Icon},
         ladder::{LadderView, Verdict, VerdictBadge},
         post::{Post, PostForm},
@@ -136,7 +137,7 @@ pub fn ReachSentence(reach: Option<Reachability>) -> impl IntoView {
         }
         Reach::Unreachable { detail, .. } => view! {
             <p class="reach crit">
-                "Cannot be reached since " {since} " UTC: " <bdi>{detail}</bdi>
+                "Cannot be reached since " {since} " UTC: " {coded(&detail)}
             </p>
         }
         .into_any(),
@@ -152,7 +153,7 @@ pub fn Facts(card: ClusterCard) -> impl IntoView {
     let warnings = card.warnings.into_iter().map(|warning| {
         view! {
             <span class="under warn">
-                <Icon glyph=Signal::stored(Glyph::Warning) /> " " {warning}
+                <Icon glyph=Signal::stored(Glyph::Warning) /> " " {coded(&warning)}
             </span>
         }
     });
@@ -165,7 +166,7 @@ pub fn Facts(card: ClusterCard) -> impl IntoView {
             <dt>"Addresses"</dt>
             <dd><ul class="plain-list">{addresses.collect_view()}</ul></dd>
             <dt>"Security"</dt>
-            <dd><bdi>{card.security}</bdi> {warnings.collect_view()}</dd>
+            <dd>{coded(&card.security)} {warnings.collect_view()}</dd>
             <dt>"Kafka id"</dt>
             <dd>{id}</dd>
             <dt>"Links"</dt>
@@ -213,7 +214,7 @@ fn LastTest(test: Option<LadderView>) -> impl IntoView {
         <time class="muted small" datetime=format::datetime(at_ms) title=format::moment(at_ms)>
             {test.ago.clone()}
         </time>
-        <span class="under"><bdi>{test.sentence()}</bdi> {outdated}</span>
+        <span class="under">{coded(&test.sentence())} {outdated}</span>
     }
     .into_any()
 }

@@ -7,6 +7,7 @@ use super::{Behind, FindingCard, OverviewView, Way, actions::refusal};
 use crate::{
     access::Action,
     components::{
+        coded::coded,
         icon::{Glyph, Icon},
         notice::ActionNotice,
         post::{Post, PostForm},
@@ -149,7 +150,7 @@ fn FindingItem(finding: FindingCard, link: String, decide: Post) -> impl IntoVie
                     {format!(", partition {}", finding.partition)}
                     {finding.range}
                 </p>
-                <p class="small"><bdi>{finding.detail}</bdi></p>
+                <p class="small">{coded(&finding.detail)}</p>
                 {outcome}
                 {reason}
                 {ways}
