@@ -78,6 +78,7 @@ impl HostedEngine {
 
 impl Engine for HostedEngine {
     fn wake(&self) {
+        self.watch.changed();
         if let Some(supervisor) = self.lock().as_ref() {
             supervisor.wake();
         }
