@@ -12,3 +12,4 @@ pub mod order;
 pub mod post;
 pub mod sentence;
 pub mod spark;
+pub mod title;

@@ -1,7 +1,6 @@
 //! `/links/{link}` and its tabs: what one link does now, its topics, its settings, what happened to it.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 use model::{link::Phase, problem::Problem, status::State, summary::Sentence};
 use serde::{Deserialize, Serialize};
@@ -37,7 +36,7 @@ pub use topics::{LinkTopicsPage, TopicRow, TopicsTabView, TopicsView};
 pub use choices::of_word;
 
 use crate::{
-    components::notice::ProblemNotice,
+    components::{notice::ProblemNotice, title::PageTitle},
     error::UiError,
     fns::links::LinkEvents,
     pages::{
@@ -176,7 +175,7 @@ pub fn LinkEventsPage() -> impl IntoView {
         after: after.get(),
     });
     view! {
-        <Title text=move || format!("{} events", name.get()) />
+        <PageTitle text=move || format!("{} events", name.get()) />
         {shown_or(view, |view| view! { <Events view /> }.into_any(), failed)}
     }
 }

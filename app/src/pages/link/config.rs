@@ -1,12 +1,12 @@
 //! The tab *Config*: the link's settings in words, and as JSON to take along.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use model::format;
 use serde::{Deserialize, Serialize};
 
 use super::{Head, failed, head::LinkHead, named};
 use crate::{
+    components::title::PageTitle,
     fns::links::LinkConfig,
     pages::load::{load, shown_or},
 };
@@ -36,7 +36,7 @@ pub fn LinkConfigPage() -> impl IntoView {
     let name = named();
     let view = load(move || LinkConfig { name: name.get() });
     view! {
-        <Title text=move || format!("{} settings", name.get()) />
+        <PageTitle text=move || format!("{} settings", name.get()) />
         {shown_or(view, |view| view! { <Settings view /> }.into_any(), failed)}
     }
 }

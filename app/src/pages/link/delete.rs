@@ -1,7 +1,6 @@
 //! `/links/{link}/delete`: asks for the typed name; the mirror topics stay.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use serde::{Deserialize, Serialize};
 
 use super::{Head, actions::refusal, failed, named};
@@ -11,6 +10,7 @@ use crate::{
         field::TextField,
         notice::{ActionNotice, ErrorSummary},
         post::{Post, PostForm},
+        title::PageTitle,
     },
     fns::links::{DeleteLink, LinkToDelete},
     pages::load::{load, shown_or},
@@ -30,7 +30,7 @@ pub fn DeleteLinkPage() -> impl IntoView {
     let name = named();
     let view = load(move || LinkToDelete { name: name.get() });
     view! {
-        <Title text=move || format!("Delete {}", name.get()) />
+        <PageTitle text=move || format!("Delete {}", name.get()) />
         {shown_or(view, |view| view! { <Question view /> }.into_any(), failed)}
     }
 }

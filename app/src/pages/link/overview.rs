@@ -1,7 +1,6 @@
 //! The tab *Overview*.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use model::problem::Problem;
 
 use super::{
@@ -16,6 +15,7 @@ use super::{
     topics::{Place, TopicsCard},
 };
 use crate::{
+    components::title::PageTitle,
     fns::links::LinkOverview,
     live,
     pages::load::{load, shown_or},
@@ -27,7 +27,7 @@ pub fn LinkOverviewPage() -> impl IntoView {
     let name = named();
     let view = load(move || LinkOverview { name: name.get() });
     view! {
-        <Title text=move || name.get() />
+        <PageTitle text=move || name.get() />
         {shown_or(view, |view| view! { <Overview view /> }.into_any(), failed)}
     }
 }

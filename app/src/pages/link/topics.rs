@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use model::{format, status::State};
 use serde::{Deserialize, Serialize};
@@ -19,6 +18,7 @@ use crate::{
     components::{
         badge::StateBadge,
         order::{SteadyOrder, WaitingUpdates},
+        title::PageTitle,
     },
     fns::links::LinkTopics,
     live,
@@ -79,7 +79,7 @@ pub fn LinkTopicsPage() -> impl IntoView {
         listing: listing.get().query(),
     });
     view! {
-        <Title text=move || format!("{} topics", name.get()) />
+        <PageTitle text=move || format!("{} topics", name.get()) />
         {shown_or(
             view,
             move |view| {
