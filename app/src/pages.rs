@@ -7,6 +7,7 @@ pub mod cluster_form;
 pub mod clusters;
 pub mod events;
 pub mod first;
+pub mod lag;
 pub mod link;
 pub mod link_form;
 pub mod links;

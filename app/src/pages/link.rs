@@ -41,6 +41,7 @@ use crate::{
     fns::links::LinkEvents,
     pages::{
         events::{EventList, EventRow, EventsCard},
+        lag::Lag,
         load::{load, shown_or},
         overview::Failed,
     },
@@ -84,8 +85,7 @@ pub struct Now {
     pub measured_at_ms: i64,
     pub records_per_s: f64,
     pub bytes_per_s: f64,
-    pub lag_records: Option<i64>,
-    pub lag_time_ms: Option<i64>,
+    pub lag: Lag,
     /// Where the lag is going: "growing", "shrinking, ETA 6 min 12 s"; empty where that is not known.
     pub trend: String,
     pub p50_ms: Option<f64>,

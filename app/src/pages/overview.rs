@@ -16,7 +16,10 @@ use crate::{
     components::{notice::ProblemNotice, sentence::SentenceText},
     error::UiError,
     fns, live,
-    pages::load::{load, shown},
+    pages::{
+        lag::Lag,
+        load::{load, shown},
+    },
 };
 use rows::LinksTable;
 
@@ -79,8 +82,7 @@ pub struct LinkRow {
     pub state: State,
     /// What the state's word leaves open, such as "11 of 12 go on".
     pub note: String,
-    pub lag_time_ms: Option<i64>,
-    pub lag_records: Option<i64>,
+    pub lag: Lag,
     pub records_per_s: f64,
     pub bytes_per_s: f64,
     pub p99_ms: Option<f64>,
@@ -139,7 +141,7 @@ fn Overview(view: OverviewView) -> impl IntoView {
 
 #[component]
 fn AttentionItem(item: Attention) -> impl IntoView {
-    use crate::components::{badge, icon::Icon};
+    use crate::components::{badge, coded::coded, icon::Icon};
     let href = format!("/links/{}", item.link);
     let word = if item.decide { "Decide" } else { "Open" };
     view! {
@@ -148,9 +150,9 @@ fn AttentionItem(item: Attention) -> impl IntoView {
                 <Icon glyph=Signal::stored(badge::glyph(item.state)) />
             </span>
             <div>
-                <p class="strong"><bdi>{item.title}</bdi></p>
-                <p class="muted">{item.link.clone()} " · " <bdi>{item.detail}</bdi></p>
-                <p><bdi>{item.next_step}</bdi></p>
+                <p class="strong">{coded(&item.title)}</p>
+                <p class="muted">{item.link.clone()} " · " {coded(&item.detail)}</p>
+                <p>{coded(&item.next_step)}</p>
             </div>
             <a class="button" href=href>{word} <span class="unseen">{item.link}</span></a>
         </li>

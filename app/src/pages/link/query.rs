@@ -7,7 +7,7 @@ use model::{
     nearest::nearest,
     problem::Problem,
     sample::{History, STEP_MS},
-    status::{LinkStatus, State},
+    status::LinkStatus,
     summary::{self, LinkInput},
 };
 use store::{Link, PageQuery};
@@ -23,7 +23,7 @@ use crate::{
     access::Actor,
     api::{findings, links, status},
     error::UiError,
-    pages::events,
+    pages::{events, lag::Lag},
 };
 use rows::{page_of, worst_of};
 
@@ -52,7 +52,7 @@ pub async fn overview(
     let (cards, more_findings) = cards(&found.items, found.next.is_some());
     Ok(status::with(context, &link, |link, status| OverviewView {
         head: head(context, link, status),
-        now: now(status, &history),
+        now: now(context, status, &history),
         behind: behind(link, status),
         troubles: status.problems.iter().map(trouble).collect(),
         findings: cards,
@@ -162,13 +162,12 @@ fn head(context: &Context, link: &Link, status: &LinkStatus) -> Head {
     }
 }
 
-fn now(status: &LinkStatus, history: &History) -> Now {
+fn now(context: &Context, status: &LinkStatus, history: &History) -> Now {
     Now {
         measured_at_ms: status.measured_at_ms,
         records_per_s: rows::rate(status.rates.records_per_s),
         bytes_per_s: (status.rates.bytes_per_s / 100_000.0).round() * 100_000.0,
-        lag_records: status.lag_records,
-        lag_time_ms: status.lag_time_ms,
+        lag: Lag::of(status, context.now_ms),
         trend: trend::words(&history.lag_records, STEP_MS),
         p50_ms: status.latency.map(|latency| latency.p50_ms.round()),
         p99_ms: status.latency.map(|latency| latency.p99_ms.round()),
@@ -192,11 +191,10 @@ fn behind(link: &Link, status: &LinkStatus) -> Option<Behind> {
     }
     let spec = &link.spec;
     let input = LinkInput::of(status, spec.source.as_str(), spec.destination.as_str());
-    let silent = matches!(status.state, State::Waiting | State::Unknown);
     Some(Behind {
         records: input.lag_records,
         lag_time_ms: input.lag_time_ms,
-        at_least: silent || input.unknown_partitions > 0,
+        at_least: input.as_of_ms.is_some() || input.unknown_partitions > 0,
         sentence: summary::stays_behind(&input),
     })
 }

@@ -115,3 +115,17 @@ fn the_worst_partitions_of_a_huge_topic_are_shown() {
     assert!(open.rows.contains_key(&900));
     assert_eq!(page_of(&some(), &Listing::parse("?open=zzz")).open, None);
 }
+
+#[test]
+fn a_topic_with_a_partition_whose_lag_is_unknown_says_so() {
+    let mut one = topic("a", State::Mirroring, Some(0), 0.0);
+    one.partitions[1].lag_records = None;
+    let mut status = status(vec![one]);
+    let page = page_of(&status, &Listing::default());
+    assert_eq!(page.rows["a"].unknown, 1);
+    assert_eq!(page.lag_as_of_ms, None);
+    status.state = State::Paused;
+    status.since_ms = 7;
+    status.measured_at_ms = 9;
+    assert_eq!(page_of(&status, &Listing::default()).lag_as_of_ms, Some(7));
+}
