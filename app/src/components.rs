@@ -2,11 +2,14 @@
 
 pub mod allowed;
 pub mod badge;
+pub mod coded;
 pub mod field;
 pub mod frame;
 pub mod icon;
 pub mod ladder;
 pub mod notice;
 pub mod order;
+pub mod post;
 pub mod sentence;
 pub mod spark;
+pub mod title;

@@ -70,7 +70,7 @@ pub trait Engine: Send + Sync + 'static {
     fn statuses(&self) -> Arc<Vec<LinkStatus>>;
 
     /// Returns the numbers of the last 15 minutes of a link that ran in this process.
-    fn history(&self, _link: &str) -> Option<History> {
+    fn history(&self, _link: &str) -> Option<Arc<History>> {
         None
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use leptos::{
     prelude::{Signal, WithUntracked},
     server_fn::{
-        Bytes, Decodes, ServerFn,
+        Bytes, ServerFn,
         codec::JsonEncoding,
         error::{FromServerFnError, ServerFnErrorErr, ServerFnUrlError},
     },
@@ -58,7 +58,7 @@ impl UiError {
 
 /// Returns what the last post of a plain form to `F` answered, if it failed: the error comes back in the page's address.
 ///
-/// A `ServerAction` tells the same, but brings the code that sends the form without loading a page into the browser's file.
+/// [`Post`](crate::components::post::Post) begins with it, for forms that are sent without loading a page.
 pub fn answered<F: ServerFn<Error = UiError>>() -> Signal<Option<UiError>> {
     Signal::stored(answered_at(F::PATH))
 }
@@ -116,8 +116,10 @@ impl FromServerFnError for UiError {
     /// Reads an error that came back. All actions and resources of a browser pass here, so this is where a session that
     /// is over leads to the sign-in.
     fn de(data: Bytes) -> Self {
-        let error = JsonEncoding::decode(data)
-            .unwrap_or_else(|error: serde_json::Error| unreadable(&error.to_string()));
+        let error = str::from_utf8(&data)
+            .map_err(|error| error.to_string())
+            .and_then(|text| serde_json::from_str(text).map_err(|error| error.to_string()))
+            .unwrap_or_else(|why| unreadable(&why));
         #[cfg(feature = "hydrate")]
         if error.is_signed_out() {
             crate::live::lead_to_sign_in();

@@ -2,6 +2,7 @@
 //! redirects or returns; none holds a rule of its own.
 
 pub mod account;
+pub mod call;
 pub mod clusters;
 pub mod first;
 pub mod link_forms;

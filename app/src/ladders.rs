@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use model::cluster::{ClusterSpec, Ladder, Rung};
@@ -40,7 +40,15 @@ pub struct SeenClimb {
 /// All tests that are remembered, by the id of what is tested.
 #[derive(Debug, Default)]
 pub struct Ladders {
-    known: Mutex<HashMap<String, watch::Receiver<Climb>>>,
+    known: Mutex<Known>,
+}
+
+type Known = HashMap<String, watch::Receiver<Climb>>;
+
+/// Who tests.
+enum Turn {
+    Ours(watch::Sender<Climb>),
+    Theirs(watch::Receiver<Climb>),
 }
 
 impl Ladders {
@@ -52,14 +60,19 @@ impl Ladders {
         spec: ClusterSpec,
         begun: Climb,
     ) -> Ladder {
-        if let Some(mut running) = self.running(id, begun.revision)
-            && let Ok(seen) = running.wait_for(|climb| climb.ladder.is_some()).await
-            && let Some(ladder) = seen.ladder.clone()
-        {
-            return ladder;
-        }
-        let (sender, receiver) = watch::channel(begun);
-        self.remember(id, receiver);
+        // Ends with a test of our own, or with the result of another; whoever ran that may have broken it off.
+        let sender = loop {
+            match self.begin(id, &begun) {
+                Turn::Ours(sender) => break sender,
+                Turn::Theirs(mut running) => {
+                    if let Ok(seen) = running.wait_for(|climb| climb.ladder.is_some()).await
+                        && let Some(ladder) = seen.ladder.clone()
+                    {
+                        return ladder;
+                    }
+                }
+            }
+        };
         let sender = std::sync::Arc::new(sender);
         let telling = std::sync::Arc::clone(&sender);
         let tell = move |rungs: &[Rung]| {
@@ -95,7 +108,7 @@ impl Ladders {
             revision,
             ..seen.climb
         };
-        self.remember(to, watch::channel(climb).1);
+        remember(&mut self.lock(), to, watch::channel(climb).1);
     }
 
     /// Forgets the tests of what is gone.
@@ -103,30 +116,40 @@ impl Ladders {
         self.lock().remove(id);
     }
 
-    fn running(&self, id: &str, revision: i64) -> Option<watch::Receiver<Climb>> {
-        let known = self.lock();
-        let climb = known.get(id)?;
-        let seen = climb.borrow();
-        let same = seen.ladder.is_none() && seen.revision == revision;
-        drop(seen);
-        (same && climb.has_changed().is_ok()).then(|| climb.clone())
-    }
-
-    fn remember(&self, id: &str, climb: watch::Receiver<Climb>) {
+    /// Takes the turn to test, or finds the test of the same revision that runs: under one lock, so that two who come at
+    /// once do not both begin.
+    fn begin(&self, id: &str, begun: &Climb) -> Turn {
         let mut known = self.lock();
-        if known.len() >= MOST && !known.contains_key(id) {
-            let oldest = known
-                .iter()
-                .min_by_key(|(_, climb)| climb.borrow().began_at_ms)
-                .map(|(id, _)| id.clone());
-            oldest.and_then(|id| known.remove(&id));
+        if let Some(climb) = running(&known, id, begun.revision) {
+            return Turn::Theirs(climb);
         }
-        known.insert(id.to_owned(), climb);
+        let (sender, receiver) = watch::channel(begun.clone());
+        remember(&mut known, id, receiver);
+        Turn::Ours(sender)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, watch::Receiver<Climb>>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn running(known: &Known, id: &str, revision: i64) -> Option<watch::Receiver<Climb>> {
+    let climb = known.get(id)?;
+    let seen = climb.borrow();
+    let same = seen.ladder.is_none() && seen.revision == revision;
+    drop(seen);
+    (same && climb.has_changed().is_ok()).then(|| climb.clone())
+}
+
+fn remember(known: &mut Known, id: &str, climb: watch::Receiver<Climb>) {
+    if known.len() >= MOST && !known.contains_key(id) {
+        let oldest = known
+            .iter()
+            .min_by_key(|(_, climb)| climb.borrow().began_at_ms)
+            .map(|(id, _)| id.clone());
+        oldest.and_then(|id| known.remove(&id));
+    }
+    known.insert(id.to_owned(), climb);
 }
 
 impl Climb {
@@ -138,5 +161,37 @@ impl Climb {
             rungs: Vec::new(),
             ladder: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_who_come_at_once_one_begins_and_the_other_waits() {
+        let ladders = Ladders::default();
+        let begun = Climb::begun(1, 7);
+        let Turn::Ours(first) = ladders.begin("east", &begun) else {
+            panic!("nothing runs yet")
+        };
+        assert!(matches!(ladders.begin("east", &begun), Turn::Theirs(_)));
+        drop(first);
+        let Turn::Ours(_second) = ladders.begin("east", &begun) else {
+            panic!("the first was broken off")
+        };
+        let newer = Climb::begun(2, 8);
+        assert!(matches!(ladders.begin("east", &newer), Turn::Ours(_)));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_the_oldest_goes() {
+        let ladders = Ladders::default();
+        for at in 0..=MOST {
+            let begun = Climb::begun(at as i64, 1);
+            let _ = ladders.begin(&at.to_string(), &begun);
+        }
+        assert_eq!(ladders.lock().len(), MOST);
+        assert!(ladders.last("0").is_none() && ladders.last("1").is_some());
     }
 }

@@ -3,7 +3,12 @@
 //! Everything is read through a [`Sources`] value, so that tests pass maps. Which settings exist, and their texts, is
 //! the table in [`settings`]. A bad setting is a [`ConfigError`]; the process then exits 64.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use store::DatabaseUrl;
 
@@ -112,6 +117,8 @@ pub struct Config {
     pub site_dir: PathBuf,
     /// Address under which browsers reach the console, where it is another than the listener's.
     pub public_url: Option<String>,
+    /// Proxies before the console, which tell the address that a request came from.
+    pub trusted_proxies: Vec<IpAddr>,
     /// The variable `CAUSEWAY_ADMIN_PASSWORD`: makes the first administrator, `admin`.
     pub admin_password: Option<model::Secret>,
     /// Every setting with its value and origin, in the table's order.
@@ -161,6 +168,7 @@ impl Config {
             metrics_open: values.switch("metrics_open")?,
             site_dir: values.site_dir(),
             public_url: values.public_url()?,
+            trusted_proxies: values.ip_addresses("trusted_proxies")?,
             admin_password: (sources.variable)("CAUSEWAY_ADMIN_PASSWORD").map(model::Secret::new),
             data_dir,
             in_force,

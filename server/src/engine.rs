@@ -11,7 +11,7 @@ use model::{
     cluster::{ClusterSpec, Ladder, Reachability},
     plan::Plan,
     problem::Problem,
-    sample,
+    sample::History,
     status::LinkStatus,
 };
 use replication::{Ledger, Settings, Supervisor, plan};
@@ -78,6 +78,7 @@ impl HostedEngine {
 
 impl Engine for HostedEngine {
     fn wake(&self) {
+        self.watch.changed();
         if let Some(supervisor) = self.lock().as_ref() {
             supervisor.wake();
         }
@@ -87,7 +88,7 @@ impl Engine for HostedEngine {
         self.statuses.borrow().clone()
     }
 
-    fn history(&self, link: &str) -> Option<sample::History> {
+    fn history(&self, link: &str) -> Option<Arc<History>> {
         self.recorder.history(link)
     }
 

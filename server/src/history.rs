@@ -12,6 +12,7 @@ use model::{
 };
 use tokio::{sync::watch, task::JoinHandle, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::clock;
 
@@ -25,16 +26,27 @@ pub struct Recorder {
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// The samples of each link by its name, oldest first.
+/// The samples of each link by its name.
 #[derive(Debug, Default)]
-struct Rings(HashMap<String, VecDeque<Sample>>);
+struct Rings(HashMap<String, Ring>);
+
+/// The samples of one link.
+#[derive(Debug, Default)]
+struct Ring {
+    /// Oldest first.
+    samples: VecDeque<Sample>,
+    /// The samples as charts read them, laid out once a step and not for each page.
+    history: Arc<History>,
+}
 
 impl Recorder {
     /// Starts taking a sample of every link each [`STEP_MS`].
     pub fn start(statuses: Statuses) -> Self {
         let rings = Arc::new(Mutex::new(Rings::default()));
         let stop = CancellationToken::new();
-        let task = tokio::spawn(record(statuses, Arc::clone(&rings), stop.clone()));
+        let span = tracing::info_span!("samples");
+        let task = record(statuses, Arc::clone(&rings), stop.clone()).instrument(span);
+        let task = tokio::spawn(task);
         Self {
             rings,
             stop,
@@ -43,11 +55,9 @@ impl Recorder {
     }
 
     /// Returns the samples of a link, `None` where there are none.
-    pub fn history(&self, link: &str) -> Option<History> {
+    pub fn history(&self, link: &str) -> Option<Arc<History>> {
         let rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
-        let ring = rings.0.get(link)?;
-        let samples: Vec<Sample> = ring.iter().copied().collect();
-        Some(History::of(&samples, clock::now_ms() / STEP_MS))
+        Some(Arc::clone(&rings.0.get(link)?.history))
     }
 
     /// Ends the task that takes the samples.
@@ -85,17 +95,27 @@ impl Rings {
     fn take(&mut self, statuses: &[LinkStatus], step: i64) {
         for status in statuses {
             let ring = self.0.entry(status.link.clone()).or_default();
-            if ring.back().is_none_or(|last| last.step < step) {
-                ring.push_back(Sample::of(status, step));
+            if ring.samples.back().is_none_or(|last| last.step < step) {
+                ring.samples.push_back(Sample::of(status, step));
             }
         }
+        self.0.retain(|_, ring| ring.end_at(step));
+    }
+}
+
+impl Ring {
+    /// Forgets what is too old at `step` and lays the rest out; returns whether anything is left.
+    fn end_at(&mut self, step: i64) -> bool {
         let first = step - KEPT as i64;
-        self.0.retain(|_, ring| {
-            while ring.front().is_some_and(|sample| sample.step <= first) {
-                ring.pop_front();
-            }
-            !ring.is_empty()
-        });
+        while self
+            .samples
+            .front()
+            .is_some_and(|sample| sample.step <= first)
+        {
+            self.samples.pop_front();
+        }
+        self.history = Arc::new(History::of(self.samples.make_contiguous(), step));
+        !self.samples.is_empty()
     }
 }
 
@@ -137,9 +157,12 @@ mod tests {
         let mut rings = Rings::default();
         rings.take(&[status("a", 1.0)], 1_000);
         rings.take(&[status("a", 2.0)], 1_000);
-        assert_eq!(rings.0["a"].len(), 1, "one sample a step");
+        assert_eq!(rings.0["a"].samples.len(), 1, "one sample a step");
+        assert_eq!(rings.0["a"].history.records_per_s.last(), Some(&Some(1.0)));
         rings.take(&[], 1_000 + KEPT as i64 - 1);
-        assert!(rings.0.contains_key("a"));
+        let history = &rings.0["a"].history;
+        assert_eq!(history.end_step, 1_000 + KEPT as i64 - 1, "time goes on");
+        assert_eq!(history.records_per_s.first(), Some(&Some(1.0)));
         rings.take(&[], 1_000 + KEPT as i64);
         assert!(rings.0.is_empty());
     }

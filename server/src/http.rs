@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod body;
 mod calls;
+mod client;
 mod clusters;
 mod document;
 mod envelope;
@@ -15,9 +16,11 @@ mod links;
 mod live;
 mod metrics;
 mod probes;
+mod reader;
 mod tokens;
 
 use std::{
+    net::IpAddr,
     path::PathBuf,
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
@@ -91,6 +94,8 @@ pub struct WebSettings {
     pub site: PathBuf,
     /// Longest time that one request may take.
     pub limit: Duration,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
 }
 
 impl Api {
@@ -114,6 +119,10 @@ impl Api {
 
     fn cookies(&self) -> Cookies {
         self.shared.settings.cookies
+    }
+
+    fn trusted_proxies(&self) -> &[IpAddr] {
+        &self.shared.settings.trusted_proxies
     }
 
     fn attempts(&self) -> Arc<Attempts> {

@@ -34,7 +34,8 @@ pub struct Listings {
 #[derive(Debug, Default)]
 struct Known {
     listed: Option<Listed>,
-    counted: HashMap<String, (Instant, i64)>,
+    /// When each topic was counted; `None` where that failed.
+    counted: HashMap<String, (Instant, Option<i64>)>,
 }
 
 #[derive(Debug)]
@@ -96,7 +97,13 @@ impl Listings {
     ) -> BTreeMap<String, i64> {
         let known = self.known(&cluster.name);
         let mut known = known.lock().await;
-        known.counted.retain(|_, (at, _)| at.elapsed() < COUNT_AGE);
+        known.counted.retain(|_, (at, records)| {
+            let limit = match records {
+                Some(_) => COUNT_AGE,
+                None => FAILURE_AGE,
+            };
+            at.elapsed() < limit
+        });
         let missing = topics
             .iter()
             .filter(|topic| !known.counted.contains_key(*topic));
@@ -104,15 +111,16 @@ impl Listings {
         if !missing.is_empty() {
             let counts = listing::count_records(cluster, &missing, self.timeout).await;
             let now = Instant::now();
-            let counts = counts
-                .into_iter()
-                .map(|(topic, records)| (topic, (now, records)));
-            known.counted.extend(counts);
+            let noted = missing.into_iter().map(|topic| {
+                let records = counts.get(&topic).copied();
+                (topic, (now, records))
+            });
+            known.counted.extend(noted);
         }
         let told = topics.into_iter();
         told.filter_map(|topic| {
             let (_, records) = known.counted.get(&topic)?;
-            Some((topic, *records))
+            Some((topic, (*records)?))
         })
         .collect()
     }
@@ -137,5 +145,53 @@ fn told(listing: listing::Listing) -> Listing {
         cluster_id: listing.cluster_id,
         topics: topics.collect(),
         mirrors: listing.mirrors,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use model::cluster::Tls;
+    use tokio::{
+        io::AsyncReadExt,
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn topics_that_cannot_be_counted_are_not_asked_for_at_every_key_stroke() {
+        let broker = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = broker.local_addr().unwrap();
+        let calls = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&calls);
+        // Hangs up on everybody; ends with the test.
+        let hanging_up = tokio::spawn(async move {
+            while let Ok((call, _)) = broker.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
+                drop(call);
+            }
+        });
+        let cluster = ClusterSpec {
+            name: "east".parse().unwrap(),
+            title: String::new(),
+            bootstrap: vec![address.to_string()],
+            tls: Tls::Off,
+            sasl: None,
+        };
+        let listings = Listings::new(Duration::from_millis(300));
+        let mut after = Vec::new();
+        for _ in 0..3 {
+            let counts = listings.count_records(&cluster, vec!["orders".to_owned()]);
+            assert!(counts.await.is_empty());
+            // Calls are taken in order: once this one is hung up on, all earlier ones are counted.
+            let mut mark = TcpStream::connect(address).await.unwrap();
+            let _ = mark.read(&mut [0; 1]).await;
+            after.push(calls.load(Ordering::Relaxed));
+        }
+        assert!(after[0] > 1, "it was asked once");
+        assert_eq!(after[1..], [after[0] + 1, after[0] + 2], "the marks alone");
+        hanging_up.abort();
     }
 }

@@ -1,4 +1,5 @@
-//! Whether each connected cluster answers: a light question to all of them every 10 s.
+//! Whether each connected cluster answers: a light question to all of them every 10 s, and at once to one that is new or
+//! has other settings.
 //!
 //! Guarantees: a cluster that does not answer delays no other one's answer, and while the control database is away the
 //! clusters known before go on being asked. What is noted is an observation of this process and is kept nowhere else.
@@ -9,7 +10,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::future::join_all;
 use kafka::{
     Client, Timeouts,
     client::{Options, Topics},
@@ -17,7 +17,11 @@ use kafka::{
 };
 use model::cluster::{ClusterSpec, Reach, Reachability};
 use store::{PageQuery, Store};
-use tokio::{task::JoinHandle, time::MissedTickBehavior};
+use tokio::{
+    sync::Notify,
+    task::{JoinError, JoinHandle, JoinSet},
+    time::MissedTickBehavior,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -38,6 +42,7 @@ type Noted = Arc<Mutex<HashMap<String, Reachability>>>;
 #[derive(Debug)]
 pub struct Watch {
     noted: Noted,
+    changed: Arc<Notify>,
     stop: CancellationToken,
     task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -46,17 +51,20 @@ impl Watch {
     /// Starts asking all clusters of the store.
     pub fn start(store: Store, client_id: String) -> Self {
         let noted = Noted::default();
-        let stop = CancellationToken::new();
-        let round = Round {
+        let (changed, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+        let clusters = Clusters {
             store,
             client_id,
-            clients: HashMap::new(),
+            known: HashMap::new(),
+            asked: JoinSet::new(),
             noted: Arc::clone(&noted),
         };
         let span = tracing::info_span!("reachability");
-        let task = tokio::spawn(watch(round, stop.clone()).instrument(span));
+        let task = watch(clusters, Arc::clone(&changed), stop.clone());
+        let task = tokio::spawn(task.instrument(span));
         Self {
             noted,
+            changed,
             stop,
             task: Mutex::new(Some(task)),
         }
@@ -65,6 +73,11 @@ impl Watch {
     /// Returns how a cluster answered last.
     pub fn of(&self, cluster: &str) -> Option<Reachability> {
         lock(&self.noted).get(cluster).cloned()
+    }
+
+    /// Says that clusters may have changed: those with new settings are asked now.
+    pub fn changed(&self) {
+        self.changed.notify_one();
     }
 
     /// Ends the questions. A second call returns at once.
@@ -83,54 +96,108 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn watch(mut round: Round, stop: CancellationToken) {
+async fn watch(mut clusters: Clusters, changed: Arc<Notify>, stop: CancellationToken) {
     let mut clock = tokio::time::interval(EVERY);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // Ends when it is told to, in the middle of a round too.
+    // Ends when it is told to; what is being asked then is given up with it.
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = round.next(&mut clock) => {}
+            _ = clock.tick() => clusters.ask(Which::All).await,
+            () = changed.notified() => clusters.ask(Which::New).await,
+            Some(answer) = clusters.asked.join_next() => clusters.hear(answer),
         }
     }
 }
 
-struct Round {
+/// Whom to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    All,
+    /// Those that were never asked with the settings that they have.
+    New,
+}
+
+/// How a cluster is asked: by a client that keeps its connections, or not at all with settings that are none.
+type Asker = Arc<Result<Client, Reach>>;
+
+#[derive(Debug)]
+struct Known {
+    spec: ClusterSpec,
+    asker: Asker,
+    is_new: bool,
+    is_asked: bool,
+}
+
+/// A cluster's name, who asked it, and the answer.
+type Answer = (String, Asker, Reach);
+
+struct Clusters {
     store: Store,
     client_id: String,
-    /// One client per cluster, with the settings that it was made of.
-    clients: HashMap<String, (ClusterSpec, Result<Client, Reach>)>,
+    known: HashMap<String, Known>,
+    asked: JoinSet<Answer>,
     noted: Noted,
 }
 
-impl Round {
-    async fn next(&mut self, clock: &mut tokio::time::Interval) {
-        clock.tick().await;
-        self.read_clusters().await;
-        let noted = &self.noted;
-        lock(noted).retain(|name, _| self.clients.contains_key(name));
-        let asked = self.clients.iter();
-        let asked = asked.map(|(name, (_, client))| async move {
-            let answer = ask(client).await;
-            // At once: whoever answers does not wait for those who do not.
-            note(&mut lock(noted), name, answer, clock::now_ms());
-        });
-        join_all(asked).await;
+impl Clusters {
+    /// Asks those that are not being asked already; the answers are heard later, each by itself.
+    async fn ask(&mut self, which: Which) {
+        self.read().await;
+        lock(&self.noted).retain(|name, _| self.known.contains_key(name));
+        for (name, known) in &mut self.known {
+            if known.is_asked || (which == Which::New && !known.is_new) {
+                continue;
+            }
+            (known.is_new, known.is_asked) = (false, true);
+            let (name, asker) = (name.clone(), Arc::clone(&known.asker));
+            self.asked.spawn(
+                async move {
+                    let answer = ask(&asker).await;
+                    (name, asker, answer)
+                }
+                .in_current_span(),
+            );
+        }
+    }
+
+    /// Notes an answer, unless the settings have changed since.
+    fn hear(&mut self, answer: Result<Answer, JoinError>) {
+        let (name, asker, answer) = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::error!(%error, "a question to a cluster ended early");
+                // Whose it was is not known: all may be asked again.
+                let known = self.known.values_mut();
+                return known.for_each(|known| known.is_asked = false);
+            }
+        };
+        let known = self.known.get_mut(&name);
+        let Some(known) = known.filter(|known| Arc::ptr_eq(&known.asker, &asker)) else {
+            return;
+        };
+        known.is_asked = false;
+        note(&mut lock(&self.noted), &name, answer, clock::now_ms());
     }
 
     /// Keeps one client per stored cluster. While the store does not answer, those of before stay.
-    async fn read_clusters(&mut self) {
+    async fn read(&mut self) {
         let Ok(page) = self.store.clusters(&PageQuery::first(MOST_CLUSTERS)).await else {
             return;
         };
-        let mut before = std::mem::take(&mut self.clients);
+        let mut before = std::mem::take(&mut self.known);
         for cluster in page.items {
             let name = cluster.spec.name.to_string();
-            let client = match before.remove(&name) {
-                Some((spec, client)) if spec == cluster.spec => client,
-                _ => self.connect(&cluster.spec),
+            let known = match before.remove(&name) {
+                Some(known) if known.spec == cluster.spec => known,
+                _ => Known {
+                    asker: Arc::new(self.connect(&cluster.spec)),
+                    spec: cluster.spec,
+                    is_new: true,
+                    is_asked: false,
+                },
             };
-            self.clients.insert(name, (cluster.spec, client));
+            self.known.insert(name, known);
         }
     }
 

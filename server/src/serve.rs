@@ -93,6 +93,7 @@ fn web_settings(config: &Config) -> WebSettings {
         },
         site: config.site_dir.clone(),
         limit: config.timeouts.http,
+        trusted_proxies: config.trusted_proxies.clone(),
     }
 }
 

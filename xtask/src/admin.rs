@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     admin::{
@@ -116,6 +116,23 @@ impl Admin {
             }
         }
         self.wait_for_leaders(name, partitions)
+    }
+
+    /// Creates topics of one partition each, many at a time, without waiting for their leaders.
+    ///
+    /// # Errors
+    /// Fails with the broker's reason.
+    pub fn create_topics(&self, names: &[String]) -> Result<()> {
+        const AT_ONCE: usize = 250;
+        for some in names.chunks(AT_ONCE) {
+            let new = some.iter();
+            let new = new.map(|name| NewTopic::new(name, 1, TopicReplication::Fixed(-1)));
+            let new: Vec<NewTopic<'_>> = new.collect();
+            for made in self.wait(self.client.create_topics(&new, &options()))? {
+                made.map_err(|(name, code)| anyhow!("cannot create topic {name}: {code}"))?;
+            }
+        }
+        Ok(())
     }
 
     /// Deletes a topic.

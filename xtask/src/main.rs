@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, browser, demo, setup, site, test};
+use xtask::{bench, browser, demo, pages, setup, site, test};
 
 /// Development commands of Causeway.
 #[derive(Debug, Parser)]
@@ -32,6 +32,8 @@ enum Command {
     Ci(test::TestOptions),
     /// Measure how fast and at what cost records are copied.
     Bench(bench::BenchOptions),
+    /// Measure how long the server takes to make the pages of a link of 2,000 topics.
+    Pages(pages::PagesOptions),
 }
 
 fn main() -> ExitCode {
@@ -53,5 +55,6 @@ fn run(command: &Command) -> Result<()> {
         Command::Shots(options) => browser::shots(options),
         Command::Test(options) | Command::Ci(options) => test::run(options),
         Command::Bench(options) => bench::run(options),
+        Command::Pages(options) => pages::run(options),
     }
 }

@@ -129,24 +129,16 @@ pub async fn person_of(context: &Context, cookie_secret: &str) -> Result<Option<
     Ok(found.and_then(|(session, user)| person(&user, session.id)))
 }
 
-/// Says whether the person's session is still good, with the role that it had.
+/// Says whether the person's session is still good, with the role that it had. The question counts as use of it.
 pub async fn is_current(context: &Context, person: &Person) -> Result<bool, Problem> {
-    let sessions = context
+    let found = context
         .store
-        .sessions_of(&person.user_id, context.now_ms)
+        .session(&person.session_id, context.now_ms)
         .await
         .map_err(from_store)?;
-    if !sessions
-        .iter()
-        .any(|session| session.id == person.session_id)
-    {
-        return Ok(false);
-    }
-    match context.store.user(&person.user_id).await {
-        Ok(user) => Ok(user.role == person.actor.role.as_str()),
-        Err(StoreError::NotFound { .. }) => Ok(false),
-        Err(error) => Err(from_store(error)),
-    }
+    Ok(found.is_some_and(|(session, user)| {
+        session.user_id == person.user_id && user.role == person.actor.role.as_str()
+    }))
 }
 
 /// Looks the user up and compares the password; takes the same time whether or not there is such a user.

@@ -12,6 +12,7 @@ use model::{
     problem::{FieldError, Problem},
     saved_draft::DraftKind,
 };
+use serde_json::Value;
 use store::StoreError;
 
 use super::{
@@ -25,11 +26,16 @@ use crate::{
 };
 
 mod body;
+mod gone;
 mod merge;
 mod save;
+mod unfinished;
 
 pub use body::{Base, FormBody, Paste};
 pub use merge::{Difference, differences};
+pub use unfinished::{Unfinished, unfinished};
+
+use gone::{Gone, gone};
 
 /// Name of the password among a draft's secrets.
 const PASSWORD: &str = "password";
@@ -74,6 +80,8 @@ pub struct UnknownVerb;
 #[derive(Clone, Debug)]
 pub struct Posted {
     pub draft: String,
+    /// Name of the cluster that is edited, empty for a new one.
+    pub subject: String,
     pub verb: Verb,
     pub form: ClusterDraft,
     /// Empty keeps the stored one.
@@ -93,19 +101,13 @@ pub struct OpenForm {
 
 impl OpenForm {
     fn of(draft: DraftView) -> Self {
-        // A body that cannot be read was written by a newer version: the form begins anew.
-        let body = serde_json::from_value(draft.body.clone()).unwrap_or_default();
+        let body = body_of(draft.body.clone());
         Self { draft, body }
     }
 
     /// Returns the address of the form's page.
     pub fn path(&self) -> String {
-        match self.draft.kind {
-            DraftKind::ClusterEdit => {
-                format!("/clusters/{}/edit/{}", self.draft.subject, self.draft.id)
-            }
-            _ => format!("/clusters/new/{}", self.draft.id),
-        }
+        path(self.draft.kind, &self.draft.subject, &self.draft.id)
     }
 
     /// Returns the name of the cluster that is edited, `None` for a new one.
@@ -134,13 +136,14 @@ impl OpenForm {
 }
 
 /// Begins the form of a new cluster and returns its address. `then` is where saving leads, empty for the cluster's page.
-/// A form that was begun for the same and never sent is taken up again.
+/// Each time is a form of its own: one person may have two browsers, and neither may write into what the other one shows.
 pub async fn begin_new(context: &Context, person: &Person, then: &str) -> Result<String, Problem> {
     let body = FormBody {
         then: then.to_owned(),
         ..FormBody::default()
     };
-    begin(context, person, DraftKind::Cluster, "", body).await
+    let form = create(context, person, DraftKind::Cluster, "", body).await?;
+    Ok(form.path())
 }
 
 /// Begins the form of changes of a cluster and returns its address.
@@ -155,26 +158,8 @@ pub async fn begin_edit(context: &Context, person: &Person, name: &str) -> Resul
         form,
         ..FormBody::default()
     };
-    begin(context, person, DraftKind::ClusterEdit, name, body).await
-}
-
-async fn begin(
-    context: &Context,
-    person: &Person,
-    kind: DraftKind,
-    subject: &str,
-    body: FormBody,
-) -> Result<String, Problem> {
-    for known in drafts::list(context, person, kind).await? {
-        let untouched = known.revision == 1 && known.subject == subject;
-        if untouched
-            && let Ok(form) = open(context, person, &known.id).await
-            && form.body == body
-        {
-            return Ok(form.path());
-        }
-    }
-    Ok(create(context, person, kind, subject, body).await?.path())
+    let form = create(context, person, DraftKind::ClusterEdit, name, body).await?;
+    Ok(form.path())
 }
 
 async fn create(
@@ -187,7 +172,6 @@ async fn create(
     let input = DraftInput {
         kind,
         subject: subject.to_owned(),
-        base_revision: body.base.as_ref().map(|base| base.revision),
         body: body.json(),
         secrets: BTreeMap::new(),
     };
@@ -206,6 +190,18 @@ pub async fn open(context: &Context, person: &Person, id: &str) -> Result<OpenFo
             Err(from_store(StoreError::NotFound { kind, name }))
         }
     }
+}
+
+fn path(kind: DraftKind, subject: &str, id: &str) -> String {
+    match kind {
+        DraftKind::ClusterEdit => format!("/clusters/{subject}/edit/{id}"),
+        _ => format!("/clusters/new/{id}"),
+    }
+}
+
+/// Reads a body. One that cannot be read was written by a newer version: the form begins anew.
+fn body_of(json: Value) -> FormBody {
+    serde_json::from_value(json).unwrap_or_default()
 }
 
 /// Takes a posted form and returns where to go: back to its page, or on to what was made.
@@ -246,29 +242,6 @@ async fn take(
         Verb::OnTop if sent.is_whole => save::on_top(context, person, form, sent, seen).await,
         _ => Ok(form.path()),
     }
-}
-
-/// What became of a form whose draft is gone.
-enum Gone {
-    /// It was saved already: it came twice.
-    Done(String),
-    /// The draft was over: here is a new one, so that nothing is typed again.
-    Begun(Box<OpenForm>),
-}
-
-async fn gone(context: &Context, person: &Person, posted: &Posted) -> Result<Gone, Problem> {
-    let password = Some(posted.password.clone());
-    if let Ok(spec) = posted.form.spec(password)
-        && clusters::is_stored(context, &person.actor, &spec).await
-    {
-        return Ok(Gone::Done(format!("/clusters/{}", spec.name)));
-    }
-    if posted.verb == Verb::Discard {
-        return Ok(Gone::Done("/clusters".to_owned()));
-    }
-    let body = FormBody::default();
-    let form = create(context, person, DraftKind::Cluster, "", body).await?;
-    Ok(Gone::Begun(Box::new(form)))
 }
 
 async fn discard(context: &Context, person: &Person, form: &OpenForm) -> Result<String, Problem> {

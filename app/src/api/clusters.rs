@@ -39,19 +39,14 @@ pub async fn list(
 ) -> Result<List<ClusterView>, Problem> {
     authorize(actor, Action::Read, Resource::Clusters)?;
     check_page(page)?;
-    let page = context.store.clusters(page).await.map_err(from_store)?;
-    Ok(List::of(page, |cluster| cluster.view()))
+    let page = context.store.cluster_views(page).await;
+    Ok(List::of(page.map_err(from_store)?, |view| view))
 }
 
 /// Returns one cluster.
 pub async fn get(context: &Context, actor: &Actor, name: &str) -> Result<ClusterView, Problem> {
     authorize(actor, Action::Read, Resource::Cluster(name))?;
-    Ok(context
-        .store
-        .cluster(name)
-        .await
-        .map_err(from_store)?
-        .view())
+    context.store.cluster_view(name).await.map_err(from_store)
 }
 
 /// Changes a cluster that is at revision `revision`. A sign-in without password keeps the stored one, while addresses and

@@ -2,13 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{
-    Secret,
-    problem::Problem,
-    saved_draft::{DraftKind, DraftSummary},
-};
+use model::{Secret, problem::Problem, saved_draft::DraftKind};
 use serde_json::Value;
-use store::{Draft, DraftChange, Expect, NewDraft};
+use store::{Draft, DraftChange, Expect, ListedDraft, NewDraft};
 
 use super::{accounts::Person, legal_id};
 use crate::{
@@ -32,8 +28,6 @@ pub struct DraftInput {
     pub kind: DraftKind,
     /// Name of the object that is edited; empty for a new one.
     pub subject: String,
-    /// Revision of that object when the editing began.
-    pub base_revision: Option<i64>,
     /// The form as filled in, without secrets.
     pub body: Value,
     pub secrets: BTreeMap<String, Secret>,
@@ -59,8 +53,6 @@ pub struct DraftView {
     pub kind: DraftKind,
     /// Name of the object that is edited; empty for a new one.
     pub subject: String,
-    /// Revision of that object when the editing began.
-    pub base_revision: Option<i64>,
     pub body: Value,
     /// Names of the secrets that are stored.
     pub secret_names: BTreeSet<String>,
@@ -75,7 +67,6 @@ impl From<Draft> for DraftView {
             id: draft.id,
             kind: draft.kind,
             subject: draft.subject,
-            base_revision: draft.base_revision,
             body: draft.body,
             secret_names: draft.secrets.into_keys().collect(),
             revision: draft.revision,
@@ -103,7 +94,6 @@ pub async fn create(
         kind: input.kind,
         owner_id: person.user_id.clone(),
         subject: input.subject,
-        base_revision: input.base_revision,
         body: input.body,
         secrets: input.secrets,
     };
@@ -163,12 +153,12 @@ pub async fn delete(context: &Context, person: &Person, id: &str) -> Result<(), 
     deleted.map_err(from_store)
 }
 
-/// Lists the person's drafts of one kind, last changed first.
+/// Lists the person's drafts of one kind, last changed first, without those that cannot be read.
 pub async fn list(
     context: &Context,
     person: &Person,
     kind: DraftKind,
-) -> Result<Vec<DraftSummary>, Problem> {
+) -> Result<Vec<ListedDraft>, Problem> {
     authorize(&person.actor, Action::Read, Resource::Drafts(kind))?;
     let drafts = context
         .store

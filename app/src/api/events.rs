@@ -2,7 +2,7 @@
 
 use model::problem::Problem;
 use serde::Serialize;
-use store::{Event, PageQuery, Subject};
+use store::{Event, Link, PageQuery, Subject};
 
 use super::{List, check_page, links::readable};
 use crate::{
@@ -50,13 +50,18 @@ pub async fn of_link(
 ) -> Result<List<EventView>, Problem> {
     let link = readable(context, actor, link).await?;
     check_page(page)?;
-    let subject = Subject::Link(link.id);
-    let page = context
-        .store
-        .events_of(&subject, page)
-        .await
-        .map_err(from_store)?;
-    Ok(List::of(page, EventView::from))
+    of(context, &link, page).await
+}
+
+/// Returns one page of the events of a link that somebody may read, newest first.
+pub(crate) async fn of(
+    context: &Context,
+    link: &Link,
+    page: &PageQuery,
+) -> Result<List<EventView>, Problem> {
+    let subject = Subject::Link(link.id.clone());
+    let page = context.store.events_of(&subject, page).await;
+    Ok(List::of(page.map_err(from_store)?, EventView::from))
 }
 
 /// Returns one page of all events, newest first. Who signed in, or failed to, only administrators see.

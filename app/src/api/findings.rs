@@ -4,7 +4,7 @@ use model::{
     finding::{Choice, Finding, FindingState},
     problem::Problem,
 };
-use store::PageQuery;
+use store::{Link, PageQuery};
 
 use super::{List, check_page, links::readable};
 use crate::{
@@ -22,12 +22,17 @@ pub async fn list(
 ) -> Result<List<Finding>, Problem> {
     let link = readable(context, actor, link).await?;
     check_page(page)?;
-    let page = context
-        .store
-        .findings(&link.id, page)
-        .await
-        .map_err(from_store)?;
-    Ok(List::of(page, |finding| finding))
+    of(context, &link, page).await
+}
+
+/// Returns one page of the findings of a link that somebody may read.
+pub(crate) async fn of(
+    context: &Context,
+    link: &Link,
+    page: &PageQuery,
+) -> Result<List<Finding>, Problem> {
+    let page = context.store.findings(&link.id, page).await;
+    Ok(List::of(page.map_err(from_store)?, |finding| finding))
 }
 
 /// Stores a choice on a held partition and returns its finding; the engine carries it out and then marks it decided.

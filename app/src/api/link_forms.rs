@@ -14,9 +14,10 @@ use model::{
     draft::{LinkDraft, Part, proposed_name},
     link::LinkSpec,
     problem::Problem,
-    saved_draft::{DraftKind, DraftSummary},
+    saved_draft::DraftKind,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use store::StoreError;
 
 use super::{
@@ -27,9 +28,12 @@ use super::{
 use crate::{
     Context,
     access::{Action, Resource, authorize},
-    pages::link_form::{
-        step::{Place, Step},
-        view::{FormQuery, PreviewView},
+    pages::{
+        address::encoded,
+        link_form::{
+            step::{Place, Step},
+            view::{FormQuery, PreviewView},
+        },
     },
     problems::from_store,
 };
@@ -49,6 +53,7 @@ pub struct LinkForm {
     pub draft: LinkDraft,
     /// The link that is edited, as it was when the editing began.
     pub base: Option<LinkSpec>,
+    /// Revision of the link that is edited or was made, as this form knows it.
     pub base_revision: i64,
     /// The link that was made of this form.
     pub made: Option<String>,
@@ -64,41 +69,34 @@ pub struct OpenForm {
 
 impl OpenForm {
     fn of(view: DraftView) -> Result<Self, Problem> {
-        let form = serde_json::from_value(view.body);
+        let place = Place {
+            id: view.id,
+            link: view.subject,
+        };
+        Self::read(place, view.body, view.updated_at_ms)
+    }
+
+    fn read(place: Place, body: Value, saved_at_ms: i64) -> Result<Self, Problem> {
+        let form = serde_json::from_value(body);
         Ok(Self {
-            place: Place {
-                id: view.id,
-                link: view.subject,
-            },
+            place,
             form: form.map_err(|error| unreadable(&error))?,
-            saved_at_ms: view.updated_at_ms,
+            saved_at_ms,
         })
     }
 }
 
-/// Begins the form of a new link, or goes on with one that was left untouched.
+/// Begins the form of a new link. Each time is a form of its own: one person may have two browsers, and neither may write
+/// into what the other one shows.
 pub async fn begin(context: &Context, person: &Person) -> Result<Place, Problem> {
     authorize(&person.actor, Action::Create, Resource::Links)?;
-    for summary in drafts::list(context, person, DraftKind::Link).await? {
-        let known = open(context, person, &summary.id).await?;
-        if known.form == LinkForm::default() {
-            return Ok(known.place);
-        }
-    }
     create(context, person, DraftKind::Link, "", LinkForm::default()).await
 }
 
-/// Begins to edit a link, or goes on with what was begun.
+/// Begins to edit a link, in a form of its own; what was begun before stands on the list of links.
 pub async fn begin_edit(context: &Context, person: &Person, name: &str) -> Result<Place, Problem> {
     authorize(&person.actor, Action::Change, Resource::Link(name))?;
     let link = links::get(context, &person.actor, name).await?;
-    let begun = drafts::list(context, person, DraftKind::LinkEdit).await?;
-    if let Some(known) = begun.into_iter().find(|draft| draft.subject == name) {
-        return Ok(Place {
-            id: known.id,
-            link: known.subject,
-        });
-    }
     let form = LinkForm {
         draft: LinkDraft::of(&link.spec),
         base: Some(link.spec),
@@ -118,7 +116,6 @@ async fn create(
     let input = DraftInput {
         kind,
         subject: subject.to_owned(),
-        base_revision: form.base.as_ref().map(|_| form.base_revision),
         body: json(&form)?,
         secrets: BTreeMap::new(),
     };
@@ -163,22 +160,24 @@ pub async fn discard(context: &Context, person: &Person, id: &str) -> Result<(),
     }
 }
 
-/// Lists this person's unfinished forms, last changed first.
-pub async fn unfinished(
-    context: &Context,
-    person: &Person,
-) -> Result<Vec<(DraftSummary, OpenForm)>, Problem> {
+/// Lists this person's unfinished forms, last changed first; one of another version of Causeway is left out and logged.
+pub async fn unfinished(context: &Context, person: &Person) -> Result<Vec<OpenForm>, Problem> {
     let mut all = Vec::new();
     for kind in [DraftKind::Link, DraftKind::LinkEdit] {
-        for summary in drafts::list(context, person, kind).await? {
-            let known = open(context, person, &summary.id).await?;
-            let untouched = known.form == LinkForm::default();
-            if known.form.made.is_none() && !untouched {
-                all.push((summary, known));
+        for draft in drafts::list(context, person, kind).await? {
+            // Revision 1 was begun and never sent: nothing is lost with it.
+            if draft.revision == 1 {
+                continue;
             }
+            let place = Place {
+                id: draft.id,
+                link: draft.subject,
+            };
+            let open = OpenForm::read(place, draft.body, draft.updated_at_ms);
+            all.extend(open.ok().filter(|open| open.form.made.is_none()));
         }
     }
-    all.sort_by_key(|(summary, _)| std::cmp::Reverse(summary.updated_at_ms));
+    all.sort_by_key(|open| std::cmp::Reverse(open.saved_at_ms));
     Ok(all)
 }
 
@@ -281,7 +280,7 @@ pub async fn save_topics(
     }
     save(context, person, &open).await?;
     let here = open.place.path(Step::Topics);
-    let filter = url_encoded(filter);
+    let filter = in_query(filter);
     match pressed {
         Pressed::Continue => {
             let faults = faults(context, &open.form, Step::Topics).await?;
@@ -355,17 +354,13 @@ fn onward(place: &Place, step: Step, good: bool) -> String {
 }
 
 /// Returns `text` for the query of an address, cut to a length that addresses may have.
-fn url_encoded(text: &str) -> String {
+fn in_query(text: &str) -> String {
     const LONGEST: usize = 100;
     let cut: String = text.chars().take(LONGEST).collect();
-    let one = |byte: u8| match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
-    };
-    cut.bytes().map(one).collect()
+    encoded(&cut)
 }
 
-fn json(form: &LinkForm) -> Result<serde_json::Value, Problem> {
+fn json(form: &LinkForm) -> Result<Value, Problem> {
     serde_json::to_value(form).map_err(|error| unreadable(&error))
 }
 

@@ -53,7 +53,7 @@ pub async fn get(context: &Context, actor: &Actor, name: &str) -> Result<LinkVie
 }
 
 /// Returns one link's row to somebody who may read it.
-pub(super) async fn readable(
+pub(crate) async fn readable(
     context: &Context,
     actor: &Actor,
     name: &str,
@@ -133,6 +133,18 @@ pub async fn start(
         Expect::Revision(link.revision),
     )
     .await
+}
+
+/// Starts a link that is at revision `revision`, as somebody has planned it.
+pub(super) async fn start_at(
+    context: &Context,
+    actor: &Actor,
+    name: &str,
+    revision: i64,
+) -> Result<VerbOutcome, Problem> {
+    authorize(actor, Action::Run, Resource::Link(name))?;
+    let expect = Expect::Revision(revision);
+    apply(context, actor, name, Verb::Start, expect).await
 }
 
 /// Pauses, resumes or stops a link; a verb whose end is reached already changes nothing.

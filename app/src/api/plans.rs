@@ -115,11 +115,12 @@ async fn cluster_ids(context: &Context) -> Result<BTreeMap<Name, Option<String>>
     let mut query = PageQuery::first(EVERYTHING);
     // Ends with the last page.
     loop {
-        let page = context.store.clusters(&query).await.map_err(from_store)?;
+        let page = context.store.cluster_views(&query).await;
+        let page = page.map_err(from_store)?;
         ids.extend(
             page.items
                 .into_iter()
-                .map(|cluster| (cluster.spec.name, cluster.cluster_id)),
+                .map(|cluster| (cluster.name, cluster.cluster_id)),
         );
         if page.next.is_none() {
             return Ok(ids);

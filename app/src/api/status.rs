@@ -1,5 +1,7 @@
 //! The status of a link: what the engine reports, or what its phase says where nothing runs.
 
+use std::collections::HashMap;
+
 use model::{
     link::Phase,
     problem::Problem,
@@ -30,7 +32,20 @@ pub async fn with_link<T>(
     read: impl FnOnce(&Link, &LinkStatus) -> T,
 ) -> Result<T, Problem> {
     let link = readable(context, actor, name).await?;
-    Ok(with(context, &context.engine.statuses(), &link, read))
+    Ok(with(context, &link, read))
+}
+
+/// Returns what `read` takes from a link that was read already and what it does now; see [`with_link`].
+pub(crate) fn with<T>(
+    context: &Context,
+    link: &Link,
+    read: impl FnOnce(&Link, &LinkStatus) -> T,
+) -> T {
+    let statuses = context.engine.statuses();
+    let reported = statuses
+        .iter()
+        .find(|status| status.link == link.spec.name.as_str());
+    told(context, reported, link, read)
 }
 
 /// Returns what `read` takes from each link, by name; see [`with_link`].
@@ -47,10 +62,14 @@ pub async fn with_all<T>(
     loop {
         let page = context.store.links(&query).await.map_err(from_store)?;
         let statuses = context.engine.statuses();
-        let read = page
-            .items
+        let by_link: HashMap<&str, &LinkStatus> = statuses
             .iter()
-            .map(|link| with(context, &statuses, link, &mut read));
+            .map(|status| (status.link.as_str(), status))
+            .collect();
+        let read = page.items.iter().map(|link| {
+            let reported = by_link.get(link.spec.name.as_str()).copied();
+            told(context, reported, link, &mut read)
+        });
         all.extend(read);
         if page.next.is_none() {
             return Ok(all);
@@ -59,15 +78,12 @@ pub async fn with_all<T>(
     }
 }
 
-fn with<T>(
+fn told<T>(
     context: &Context,
-    statuses: &[LinkStatus],
+    reported: Option<&LinkStatus>,
     link: &Link,
     read: impl FnOnce(&Link, &LinkStatus) -> T,
 ) -> T {
-    let reported = statuses
-        .iter()
-        .find(|status| status.link == link.spec.name.as_str());
     match reported {
         Some(status) if status.phase == link.phase => read(link, status),
         Some(status) => read(link, &changing(status, link, context.now_ms)),

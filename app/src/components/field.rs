@@ -4,6 +4,8 @@
 
 use leptos::prelude::*;
 
+use super::coded::coded;
+
 /// Returns the element id of a field: letters, digits and `-`.
 pub fn id_of(name: &str) -> String {
     let legal = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
@@ -31,7 +33,7 @@ pub fn Field(
             <label for=id>{label}</label>
             {children()}
             {hint}
-            <p class="field-error" id=error_id>{move || error.get()}</p>
+            <p class="field-error" id=error_id>{move || error.get().map(|error| coded(&error))}</p>
         </div>
     }
 }

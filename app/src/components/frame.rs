@@ -19,6 +19,7 @@ pub fn visitor() -> Visitor {
 #[component]
 pub fn Frame() -> impl IntoView {
     let feed = Feed::provide();
+    let is_stale = move || matches!(feed.freshness.get(), Freshness::Stale(_));
     #[cfg(feature = "hydrate")]
     crate::keys::listen();
     view! {
@@ -37,7 +38,7 @@ pub fn Frame() -> impl IntoView {
             <AccountMenu />
         </header>
         <Rail />
-        <main id="content" tabindex="-1">
+        <main id="content" tabindex="-1" class:stale=is_stale>
             <Outlet />
         </main>
         <p class="unseen" role="status" aria-live="polite">{move || feed.news.get()}</p>

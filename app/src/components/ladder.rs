@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     badge::Badge,
+    coded::coded,
     icon::{Glyph, Icon},
 };
 
@@ -90,6 +91,7 @@ impl Step {
             Self::Reached(RungState::Passed) => ("ok", Glyph::Tick, "passed"),
             Self::Reached(RungState::Warning) => ("warn", Glyph::Warning, "warning"),
             Self::Reached(RungState::Failed) => ("crit", Glyph::Cross, "failed"),
+            Self::Reached(RungState::NotUsed) => ("idle", Glyph::Dashed, "not used"),
             Self::Reached(RungState::NotReached) => ("idle", Glyph::Dashed, "not reached"),
         }
     }
@@ -132,8 +134,8 @@ fn RungLine(view: Signal<LadderView>, index: usize) -> impl IntoView {
             <span class="strong">{name}</span>
             <span class="rung-word">{move || shown.get().look().2}</span>
             <span class="num muted">{move || text(took)}</span>
-            <p class="rung-detail"><bdi>{move || text(|rung| rung.detail.clone())}</bdi></p>
-            <p class="rung-advice"><bdi>{move || text(|rung| rung.advice.clone())}</bdi></p>
+            <p class="rung-detail">{move || coded(&text(|rung| rung.detail.clone()))}</p>
+            <p class="rung-advice">{move || coded(&text(|rung| rung.advice.clone()))}</p>
         </li>
     }
 }

@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 use model::problem::{FieldError, Problem};
 
-use super::icon::{Glyph, Icon};
+use super::{
+    coded::coded,
+    icon::{Glyph, Icon},
+};
 use crate::error::UiError;
 
 /// Shows a problem: what happened, where and why, what to do.
@@ -13,15 +16,15 @@ pub fn ProblemNotice(problem: Problem) -> impl IntoView {
         .broker_error
         .map(|name| view! { " " <code>{name}</code> });
     let detail = (!problem.detail.is_empty())
-        .then(|| view! { <p class="notice-detail"><bdi>{problem.detail}</bdi>{broker_error}</p> });
+        .then(|| view! { <p class="notice-detail">{coded(&problem.detail)}{broker_error}</p> });
     let next_step = problem
         .next_step
-        .map(|step| view! { <p class="notice-step"><bdi>{step}</bdi></p> });
+        .map(|step| view! { <p class="notice-step">{coded(&step)}</p> });
     view! {
         <div class="notice crit" role="alert">
             <Icon glyph=Signal::stored(Glyph::Warning) />
             <div>
-                <p class="notice-title">{problem.title}</p>
+                <p class="notice-title">{coded(&problem.title)}</p>
                 {detail}
                 {next_step}
             </div>
@@ -55,7 +58,7 @@ pub fn ErrorSummary(#[prop(into)] faults: Signal<Vec<FieldError>>) -> impl IntoV
                 };
                 let lines = faults.into_iter().map(|fault| {
                     let target = format!("#{}", super::field::id_of(&fault.field));
-                    view! { <li><a href=target rel="external">{fault.message}</a></li> }
+                    view! { <li><a href=target rel="external">{coded(&fault.message)}</a></li> }
                 });
                 view! {
                     <div class="notice crit summary" role="alert" tabindex="-1" autofocus>

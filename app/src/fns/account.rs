@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::{error::UiError, pages::account::AccountView};
+use crate::{error::UiError, fns::call::Call, pages::account::AccountView};
 
 #[cfg(feature = "ssr")]
 use crate::{
@@ -12,14 +12,14 @@ use crate::{
 };
 
 /// Returns what `/account` shows; `made` is the key of the form that made a token, or empty.
-#[server(prefix = "/fn", endpoint = "account")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "account")]
 pub async fn account(made: String) -> Result<AccountView, UiError> {
     let (caller, person) = signed_in()?;
     Ok(query::view(&caller, &person, &made).await?)
 }
 
 /// Changes one's own password, which ends all other sessions.
-#[server(prefix = "/fn", endpoint = "change-password")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "change-password")]
 pub async fn change_password(
     current: String,
     password: String,
@@ -37,7 +37,7 @@ pub async fn change_password(
 }
 
 /// Ends one of one's own sessions; one that is over already is no fault.
-#[server(prefix = "/fn", endpoint = "end-session")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "end-session")]
 pub async fn end_session(id: String) -> Result<(), UiError> {
     let (caller, person) = signed_in()?;
     match accounts::revoke_session(&caller.context, &person, &id).await {
@@ -54,7 +54,7 @@ pub async fn end_session(id: String) -> Result<(), UiError> {
 }
 
 /// Makes an API token; the page that follows shows its text, once.
-#[server(prefix = "/fn", endpoint = "make-token")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "make-token")]
 pub async fn make_token(
     form: String,
     name: String,
@@ -77,7 +77,7 @@ pub async fn make_token(
 }
 
 /// Revokes one of one's own API tokens.
-#[server(prefix = "/fn", endpoint = "revoke-token")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "revoke-token")]
 pub async fn revoke_token(id: String) -> Result<(), UiError> {
     let (caller, person) = signed_in()?;
     accounts::revoke_own_token(&caller.context, &person, &id).await?;

@@ -5,6 +5,7 @@ use model::draft::ClusterDraft;
 
 use crate::{
     error::UiError,
+    fns::call::Call,
     pages::{
         cluster_form::ClusterFormView,
         clusters::{ClusterCard, ClustersPageView},
@@ -23,21 +24,21 @@ use crate::{
 };
 
 /// Returns what `/clusters` shows.
-#[server(prefix = "/fn", endpoint = "clusters")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "clusters")]
 pub async fn clusters() -> Result<ClustersPageView, UiError> {
     let (caller, person) = signed_in()?;
     Ok(pages::clusters::query::page(&caller.context, &person).await?)
 }
 
 /// Returns what `/clusters/{name}` shows.
-#[server(prefix = "/fn", endpoint = "cluster")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "cluster")]
 pub async fn cluster(name: String) -> Result<ClusterCard, UiError> {
     let (caller, person) = signed_in()?;
     Ok(pages::cluster::query::view(&caller.context, &person.actor, &name).await?)
 }
 
 /// Begins the form of a new cluster and goes there. `then` is the path that saving leads to, or empty.
-#[server(prefix = "/fn", endpoint = "cluster-begin")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "cluster-begin")]
 pub async fn begin_cluster(then: String) -> Result<(), UiError> {
     let (caller, person) = signed_in()?;
     let then = match then.as_str() {
@@ -50,7 +51,7 @@ pub async fn begin_cluster(then: String) -> Result<(), UiError> {
 }
 
 /// Begins the form of changes of a cluster and goes there.
-#[server(prefix = "/fn", endpoint = "cluster-edit")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "cluster-edit")]
 pub async fn edit_cluster(name: String) -> Result<(), UiError> {
     let (caller, person) = signed_in()?;
     let path = cluster_forms::begin_edit(&caller.context, &person, &name).await?;
@@ -59,16 +60,18 @@ pub async fn edit_cluster(name: String) -> Result<(), UiError> {
 }
 
 /// Returns what the form of a draft shows.
-#[server(prefix = "/fn", endpoint = "cluster-form")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "cluster-form")]
 pub async fn cluster_form(draft: String) -> Result<ClusterFormView, UiError> {
     let (caller, person) = signed_in()?;
     Ok(pages::cluster_form::query::view(&caller.context, &person, &draft).await?)
 }
 
-/// Takes a form and goes back to it, or on to what was made. `seen` is the revision that a conflict showed.
-#[server(prefix = "/fn", endpoint = "cluster-save")]
+/// Takes a form and goes back to it, or on to what was made. `subject` is the cluster that is edited, `seen` the revision
+/// that a conflict showed.
+#[server(protocol = Call, prefix = "/fn", endpoint = "cluster-save")]
 pub async fn save_cluster(
     draft: String,
+    #[server(default)] subject: String,
     #[server(default)] verb: String,
     #[server(flatten)] form: ClusterDraft,
     #[server(default)] password: String,
@@ -78,6 +81,7 @@ pub async fn save_cluster(
     let (caller, person) = signed_in()?;
     let posted = Posted {
         draft,
+        subject,
         verb: verb.parse().unwrap_or_default(),
         form,
         password: model::Secret::new(password),
@@ -90,7 +94,7 @@ pub async fn save_cluster(
 }
 
 /// Tests a stored cluster. With script the page is there already and follows the test; else the way leads `back`.
-#[server(prefix = "/fn", endpoint = "cluster-test")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "cluster-test")]
 pub async fn test_cluster(name: String, back: String) -> Result<(), UiError> {
     let (caller, person) = signed_in()?;
     let _ladder = api::clusters::test(&caller.context, &person.actor, &name).await?;
@@ -101,7 +105,7 @@ pub async fn test_cluster(name: String, back: String) -> Result<(), UiError> {
 }
 
 /// Removes a cluster that no link uses. A second time changes nothing.
-#[server(prefix = "/fn", endpoint = "cluster-remove")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "cluster-remove")]
 pub async fn remove_cluster(name: String, revision: i64) -> Result<(), UiError> {
     let (caller, person) = signed_in()?;
     let removed = api::clusters::delete(&caller.context, &person.actor, &name, revision).await;

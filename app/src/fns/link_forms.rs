@@ -5,6 +5,7 @@ use model::draft::LinkDraft;
 
 use crate::{
     error::UiError,
+    fns::call::Call,
     pages::link_form::view::{FormQuery, FormView, PreviewView},
 };
 
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// Begins the form of a new link and leads to its first step.
-#[server(prefix = "/fn", endpoint = "begin-link")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "begin-link")]
 pub async fn begin_link() -> Result<(), UiError> {
     let (caller, person) = signed_in()?;
     let place = link_forms::begin(&caller.context, &person).await?;
@@ -25,7 +26,7 @@ pub async fn begin_link() -> Result<(), UiError> {
 }
 
 /// Begins to edit a link and leads to the first step.
-#[server(prefix = "/fn", endpoint = "begin-link-edit")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "begin-link-edit")]
 pub async fn begin_link_edit(name: String) -> Result<(), UiError> {
     let (caller, person) = signed_in()?;
     let place = link_forms::begin_edit(&caller.context, &person, &name).await?;
@@ -34,7 +35,7 @@ pub async fn begin_link_edit(name: String) -> Result<(), UiError> {
 }
 
 /// Returns what one step shows.
-#[server(prefix = "/fn", endpoint = "link-form")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "link-form")]
 pub async fn link_form(id: String, step: String, query: FormQuery) -> Result<FormView, UiError> {
     let (caller, person) = signed_in()?;
     let asked = (step.as_str(), query);
@@ -42,7 +43,7 @@ pub async fn link_form(id: String, step: String, query: FormQuery) -> Result<For
 }
 
 /// Saves the choice of a cluster.
-#[server(prefix = "/fn", endpoint = "save-link-end")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "save-link-end")]
 pub async fn save_link_end(
     id: String,
     step: String,
@@ -57,7 +58,7 @@ pub async fn save_link_end(
 }
 
 /// Saves the rows and names.
-#[server(prefix = "/fn", endpoint = "save-link-topics")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "save-link-topics")]
 pub async fn save_link_topics(
     id: String,
     #[server(default)] draft: LinkDraft,
@@ -72,7 +73,7 @@ pub async fn save_link_topics(
 }
 
 /// Saves the rows and names as they are typed, and returns what they match.
-#[server(prefix = "/fn", endpoint = "preview-link-topics")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "preview-link-topics")]
 pub async fn preview_link_topics(
     id: String,
     #[server(default)] draft: LinkDraft,
@@ -83,7 +84,7 @@ pub async fn preview_link_topics(
 }
 
 /// Saves the options.
-#[server(prefix = "/fn", endpoint = "save-link-options")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "save-link-options")]
 pub async fn save_link_options(
     id: String,
     #[server(default)] draft: LinkDraft,
@@ -97,7 +98,7 @@ pub async fn save_link_options(
 }
 
 /// Makes, starts or changes the link.
-#[server(prefix = "/fn", endpoint = "finish-link-form")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "finish-link-form")]
 pub async fn finish_link_form(
     id: String,
     #[server(default)] link: String,
@@ -112,7 +113,7 @@ pub async fn finish_link_form(
 }
 
 /// Throws a form away.
-#[server(prefix = "/fn", endpoint = "discard-link-form")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "discard-link-form")]
 pub async fn discard_link_form(id: String) -> Result<(), UiError> {
     let (caller, person) = signed_in()?;
     link_forms::discard(&caller.context, &person, &id).await?;

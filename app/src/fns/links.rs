@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     error::UiError,
+    fns::call::Call,
     pages::link::{ConfigView, DeleteView, EventsView, OverviewView, TopicsTabView},
 };
 
@@ -18,7 +19,7 @@ use crate::{
 use model::link::Verb;
 
 /// Returns what the tab *Overview* of a link shows.
-#[server(prefix = "/fn", endpoint = "link-overview")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "link-overview")]
 pub async fn link_overview(name: String) -> Result<OverviewView, UiError> {
     let (caller, person) = signed_in()?;
     let (context, actor) = (&caller.context, &person.actor);
@@ -29,7 +30,7 @@ pub async fn link_overview(name: String) -> Result<OverviewView, UiError> {
 }
 
 /// Returns the topics of a link that `listing`, a query, names.
-#[server(prefix = "/fn", endpoint = "link-topics")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "link-topics")]
 pub async fn link_topics(name: String, listing: String) -> Result<TopicsTabView, UiError> {
     let (caller, person) = signed_in()?;
     let (context, actor) = (&caller.context, &person.actor);
@@ -40,7 +41,7 @@ pub async fn link_topics(name: String, listing: String) -> Result<TopicsTabView,
 }
 
 /// Returns the settings of a link.
-#[server(prefix = "/fn", endpoint = "link-config")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "link-config")]
 pub async fn link_config(name: String) -> Result<ConfigView, UiError> {
     let (caller, person) = signed_in()?;
     let (context, actor) = (&caller.context, &person.actor);
@@ -51,7 +52,7 @@ pub async fn link_config(name: String) -> Result<ConfigView, UiError> {
 }
 
 /// Returns one page of a link's events.
-#[server(prefix = "/fn", endpoint = "link-events")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "link-events")]
 pub async fn link_events(name: String, after: String) -> Result<EventsView, UiError> {
     let (caller, person) = signed_in()?;
     let (context, actor) = (&caller.context, &person.actor);
@@ -62,7 +63,7 @@ pub async fn link_events(name: String, after: String) -> Result<EventsView, UiEr
 }
 
 /// Returns what the page that deletes a link shows.
-#[server(prefix = "/fn", endpoint = "link-to-delete")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "link-to-delete")]
 pub async fn link_to_delete(name: String) -> Result<DeleteView, UiError> {
     let (caller, person) = signed_in()?;
     let (context, actor) = (&caller.context, &person.actor);
@@ -73,7 +74,7 @@ pub async fn link_to_delete(name: String) -> Result<DeleteView, UiError> {
 }
 
 /// Pauses, resumes, starts or stops a link and returns to it.
-#[server(prefix = "/fn", endpoint = "link-run")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "link-run")]
 pub async fn run_link(name: String, verb: String) -> Result<(), UiError> {
     let (caller, person) = signed_in()?;
     let chosen = match verb.as_str() {
@@ -89,7 +90,7 @@ pub async fn run_link(name: String, verb: String) -> Result<(), UiError> {
 }
 
 /// Stores a choice on a held partition and returns to its link.
-#[server(prefix = "/fn", endpoint = "link-decide")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "link-decide")]
 pub async fn decide_finding(link: String, finding: String, choice: String) -> Result<(), UiError> {
     let (caller, person) = signed_in()?;
     let Some(choice) = of_word(&choice) else {
@@ -101,7 +102,7 @@ pub async fn decide_finding(link: String, finding: String, choice: String) -> Re
 }
 
 /// Deletes a link whose name was typed; one that is gone already is no fault.
-#[server(prefix = "/fn", endpoint = "link-delete")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "link-delete")]
 pub async fn delete_link(name: String, revision: i64, confirm: String) -> Result<(), UiError> {
     let (caller, person) = signed_in()?;
     let (context, actor) = (&caller.context, &person.actor);

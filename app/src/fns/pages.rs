@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     error::UiError,
+    fns::call::Call,
     pages::{events::EventList, overview::OverviewView},
 };
 
@@ -11,14 +12,14 @@ use crate::{
 use crate::{caller::signed_in, pages};
 
 /// Returns what `/` shows.
-#[server(prefix = "/fn", endpoint = "overview")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "overview")]
 pub async fn overview() -> Result<OverviewView, UiError> {
     let (caller, person) = signed_in()?;
     Ok(pages::overview::query::view(&caller.context, &person.actor).await?)
 }
 
 /// Returns one page of all events; `after` is the cursor of the page before, or empty.
-#[server(prefix = "/fn", endpoint = "events")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "events")]
 pub async fn all_events(after: String) -> Result<EventList, UiError> {
     let (caller, person) = signed_in()?;
     Ok(pages::events::query::all(&caller.context, &person.actor, &after).await?)

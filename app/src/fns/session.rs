@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::error::UiError;
+use crate::{error::UiError, fns::call::Call};
 
 #[cfg(feature = "ssr")]
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Makes the first administrator with the one-time token of the log.
-#[server(prefix = "/fn", endpoint = "set-up")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "set-up")]
 pub async fn set_up(
     token: String,
     name: String,
@@ -36,7 +36,7 @@ pub async fn set_up(
 }
 
 /// Signs in and goes on to `next`, a path of this console.
-#[server(prefix = "/fn", endpoint = "sign-in")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "sign-in")]
 pub async fn sign_in(name: String, password: String, next: String) -> Result<(), UiError> {
     let caller = caller()?;
     let issued = accounts::sign_in(
@@ -57,7 +57,7 @@ pub async fn sign_in(name: String, password: String, next: String) -> Result<(),
 }
 
 /// Ends the session of this browser.
-#[server(prefix = "/fn", endpoint = "sign-out")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "sign-out")]
 pub async fn sign_out() -> Result<(), UiError> {
     let caller = caller()?;
     if let Some(person) = &caller.person {
@@ -69,7 +69,7 @@ pub async fn sign_out() -> Result<(), UiError> {
 }
 
 /// Keeps the chosen theme in a cookie and returns to the page.
-#[server(prefix = "/fn", endpoint = "theme")]
+#[server(protocol = Call, prefix = "/fn", endpoint = "theme")]
 pub async fn set_theme(theme: String) -> Result<(), UiError> {
     const YEAR_S: i64 = 365 * 24 * 3600;
     let (caller, _) = signed_in()?;

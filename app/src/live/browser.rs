@@ -46,8 +46,23 @@ struct Stream {
     last_id: String,
     /// Seconds since the last event.
     quiet_s: u32,
+    /// Seconds since the stream was opened last.
+    tried_s: u32,
     /// Pause before the next try to open.
     pause_s: u32,
+}
+
+impl Stream {
+    /// Says whether to open the stream anew: it has ended, or stands open without a word. Each try gets the time to be
+    /// answered before the next one takes its place.
+    fn is_to_open(&self) -> bool {
+        let ended = self
+            .open
+            .as_ref()
+            .is_none_or(|open| open.source.ready_state() == EventSource::CLOSED);
+        let silent = self.quiet_s > STALE_S && self.tried_s > STALE_S;
+        (ended || silent) && self.tried_s >= self.pause_s
+    }
 }
 
 /// Opens the stream of `page` and lets `show` follow it until the page is left.
@@ -71,8 +86,10 @@ fn start(page: String, show: Rc<Show>) {
         open: None,
         last_id: String::new(),
         quiet_s: 0,
+        tried_s: 0,
         pause_s: 1,
     }));
+    feed.freshness.set(Freshness::Connecting);
     connect(&stream);
     let ticking = Rc::clone(&stream);
     let clock = set_interval_with_handle(move || tick(&ticking), std::time::Duration::from_secs(1));
@@ -116,8 +133,7 @@ fn connect(stream: &Rc<RefCell<Stream>>) {
             listeners.push(listener);
         }
     }
-    state.quiet_s = 0;
-    state.feed.freshness.set(Freshness::Connecting);
+    state.tried_s = 0;
     state.open = Some(Open {
         source,
         _listeners: listeners,
@@ -191,26 +207,21 @@ fn tick(stream: &Rc<RefCell<Stream>>) {
         state.quiet_s = 0;
         return;
     }
-    let closed = state
-        .open
-        .as_ref()
-        .is_none_or(|open| open.source.ready_state() == EventSource::CLOSED);
     state.quiet_s += 1;
+    state.tried_s += 1;
     let quiet_s = state.quiet_s;
-    let silent = quiet_s > STALE_S + state.pause_s;
-    if (closed && quiet_s >= state.pause_s) || silent {
+    let again = state.is_to_open();
+    if again {
         state.pause_s = (state.pause_s * 2).min(LONGEST_PAUSE_S);
         state.open = None;
-        drop(state);
-        connect(stream);
-        // Until something is heard the numbers are as old as before.
-        stream.borrow_mut().quiet_s = quiet_s;
-        return feed.freshness.set(Freshness::Stale(quiet_s));
     }
     let resumed =
         feed.freshness.get_untracked() == Freshness::Paused && !feed.paused.get_untracked();
     let waiting = resumed.then(|| (state.json.to_string(), state.show.clone()));
     drop(state);
+    if again {
+        connect(stream);
+    }
     if feed.paused.get_untracked() {
         feed.freshness.set(Freshness::Paused);
     } else if quiet_s > STALE_S {

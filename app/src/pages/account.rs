@@ -16,13 +16,13 @@ pub mod query;
 mod sessions;
 mod tokens;
 
-use super::overview::Failed;
+use super::load::{load, shown};
 use crate::{
     components::{
         frame::{ThemeForm, visitor},
         icon::{Glyph, Icon},
     },
-    fns::account::account,
+    fns,
 };
 use password::PasswordCard;
 use sessions::SessionsCard;
@@ -99,17 +99,10 @@ impl std::fmt::Debug for NewToken {
 #[component]
 pub fn AccountPage() -> impl IntoView {
     let made = use_query_map().with_untracked(|query| query.get("made").unwrap_or_default());
-    let view = Resource::new(move || made.clone(), account);
+    let view = load(move || fns::account::Account { made: made.clone() });
     view! {
         <Title text="Account" />
-        <Suspense>
-            {move || Suspend::new(async move {
-                match view.await {
-                    Ok(view) => view! { <Account view /> }.into_any(),
-                    Err(error) => view! { <Failed error /> }.into_any(),
-                }
-            })}
-        </Suspense>
+        {shown(view, |view| view! { <Account view /> }.into_any())}
     }
 }
 

@@ -14,15 +14,20 @@ use super::{
         ClusterCard,
         card::{CardActions, Facts, LinksOf, ReachBadge, ReachSentence, is_running},
     },
+    load::{load, shown, shown_or},
     overview::Failed,
 };
 use crate::{
     access::{self, Action},
     components::{
         allowed::lacking, badge::Badge, icon::Glyph, ladder::LadderPanel, notice::ActionNotice,
+        post::Post,
     },
     error::answered,
-    fns::clusters::{RemoveCluster, TestCluster, cluster},
+    fns::{
+        self,
+        clusters::{RemoveCluster, TestCluster},
+    },
     live,
 };
 
@@ -30,16 +35,13 @@ use crate::{
 #[component]
 pub fn ClusterPage() -> impl IntoView {
     let name = name_in_address();
-    let view = Resource::new(move || name.get(), cluster);
+    let view = load(move || fns::clusters::Cluster { name: name.get() });
     view! {
-        <Suspense>
-            {move || Suspend::new(async move {
-                match view.await {
-                    Ok(view) => view! { <Cluster view /> }.into_any(),
-                    Err(error) => view! { <Title text="Cluster" /> <Failed error /> }.into_any(),
-                }
-            })}
-        </Suspense>
+        {shown_or(
+            view,
+            |view| view! { <Cluster view /> }.into_any(),
+            |error| view! { <Title text="Cluster" /> <Failed error /> }.into_any(),
+        )}
     }
 }
 
@@ -53,8 +55,8 @@ fn Cluster(view: ClusterCard) -> impl IntoView {
     let name = view.name.clone();
     let page = format!("/clusters/{name}");
     let card = live::follow(page.clone(), view);
-    let test = ServerAction::<TestCluster>::new();
-    let error = Signal::derive(move || test.value().get().and_then(Result::err));
+    let test = Post::to::<TestCluster>();
+    let error = test.error();
     let running = Memo::new(move |_| card.with(is_running));
     let reach = Memo::new(move |_| card.with(|card| card.reach.clone()));
     let facts = Memo::new(move |_| ClusterCard {
@@ -138,17 +140,10 @@ fn Brokers(brokers: Vec<LadderBroker>) -> impl IntoView {
 #[component]
 pub fn RemoveClusterPage() -> impl IntoView {
     let name = name_in_address();
-    let view = Resource::new(move || name.get(), cluster);
+    let view = load(move || fns::clusters::Cluster { name: name.get() });
     view! {
         <Title text="Remove a cluster" />
-        <Suspense>
-            {move || Suspend::new(async move {
-                match view.await {
-                    Ok(card) => view! { <Removal card /> }.into_any(),
-                    Err(error) => view! { <Failed error /> }.into_any(),
-                }
-            })}
-        </Suspense>
+        {shown(view, |card| view! { <Removal card /> }.into_any())}
     }
 }
 

@@ -12,14 +12,20 @@ mod panels;
 #[cfg(feature = "ssr")]
 pub mod query;
 
-use super::overview::Failed;
+use super::{
+    load::{Loading, load, shown, shown_or},
+    overview::Failed,
+};
 use crate::{
     components::{
         ladder::{LadderPanel, LadderView, Verdict},
         notice::{ActionNotice, ErrorSummary},
     },
-    error::{UiError, answered},
-    fns::clusters::{SaveCluster, begin_cluster, cluster_form, edit_cluster},
+    error::answered,
+    fns::{
+        self,
+        clusters::{BeginCluster, EditCluster, SaveCluster},
+    },
     live,
 };
 use fields::Fields;
@@ -80,7 +86,7 @@ pub struct ConflictRow {
 #[component]
 pub fn NewClusterPage() -> impl IntoView {
     let then = use_query_map().with_untracked(|query| query.get("then").unwrap_or_default());
-    let begun = Resource::new(move || then.clone(), begin_cluster);
+    let begun = load(move || BeginCluster { then: then.clone() });
     view! { <Begin begun /> }
 }
 
@@ -89,22 +95,15 @@ pub fn NewClusterPage() -> impl IntoView {
 pub fn EditClusterPage() -> impl IntoView {
     let params = use_params_map();
     let name = move || params.with(|params| params.get("name").unwrap_or_default());
-    let begun = Resource::new(name, edit_cluster);
+    let begun = load(move || EditCluster { name: name() });
     view! { <Begin begun /> }
 }
 
 #[component]
-fn Begin(begun: Resource<Result<(), UiError>>) -> impl IntoView {
+fn Begin(begun: Loading<()>) -> impl IntoView {
     view! {
         <Title text="Cluster" />
-        <Suspense>
-            {move || Suspend::new(async move {
-                match begun.await {
-                    Ok(()) => view! { <h1>"The form opens."</h1> }.into_any(),
-                    Err(error) => view! { <Failed error /> }.into_any(),
-                }
-            })}
-        </Suspense>
+        {shown(begun, |()| view! { <h1>"The form opens."</h1> }.into_any())}
     }
 }
 
@@ -113,16 +112,13 @@ fn Begin(begun: Resource<Result<(), UiError>>) -> impl IntoView {
 pub fn ClusterFormPage() -> impl IntoView {
     let params = use_params_map();
     let draft = move || params.with(|params| params.get("draft").unwrap_or_default());
-    let view = Resource::new(draft, cluster_form);
+    let view = load(move || fns::clusters::ClusterForm { draft: draft() });
     view! {
-        <Suspense>
-            {move || Suspend::new(async move {
-                match view.await {
-                    Ok(view) => view! { <ClusterForm view /> }.into_any(),
-                    Err(error) => view! { <Title text="Cluster" /> <Failed error /> }.into_any(),
-                }
-            })}
-        </Suspense>
+        {shown_or(
+            view,
+            |view| view! { <ClusterForm view /> }.into_any(),
+            |error| view! { <Title text="Cluster" /> <Failed error /> }.into_any(),
+        )}
     }
 }
 
@@ -169,6 +165,7 @@ fn ClusterForm(view: ClusterFormView) -> impl IntoView {
         <div class="columns even">
             <form method="post" action=SaveCluster::url() id=FORM class="card form">
                 <input type="hidden" name="draft" value=view.draft.clone() />
+                {view.subject.clone().map(|name| view! { <input type="hidden" name="subject" value=name /> })}
                 {seen.map(|seen| view! { <input type="hidden" name="seen" value=seen /> })}
                 <Fields view=view.clone() />
                 <Warnings warnings=view.warnings.clone() />

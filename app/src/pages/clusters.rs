@@ -12,15 +12,16 @@ pub mod card;
 #[cfg(feature = "ssr")]
 pub mod query;
 
-use super::overview::Failed;
+use super::load::{load, shown};
 use crate::{
     access::{self, Action},
     components::{
         allowed::{ButtonLink, lacking},
         ladder::LadderView,
         notice::ActionNotice,
+        post::Post,
     },
-    fns::clusters::{TestCluster, clusters},
+    fns::{self, clusters::TestCluster},
     live,
 };
 use card::Card;
@@ -82,17 +83,10 @@ pub struct DraftLine {
 /// The list of clusters.
 #[component]
 pub fn ClustersPage() -> impl IntoView {
-    let view = Resource::new(|| (), |()| clusters());
+    let view = load(|| fns::clusters::Clusters {});
     view! {
         <Title text="Clusters" />
-        <Suspense>
-            {move || Suspend::new(async move {
-                match view.await {
-                    Ok(page) => view! { <Clusters page /> }.into_any(),
-                    Err(error) => view! { <Failed error /> }.into_any(),
-                }
-            })}
-        </Suspense>
+        {shown(view, |page| view! { <Clusters page /> }.into_any())}
     }
 }
 
@@ -100,8 +94,8 @@ pub fn ClustersPage() -> impl IntoView {
 fn Clusters(page: ClustersPageView) -> impl IntoView {
     let view = live::follow("/clusters".to_owned(), page.view);
     let order = Memo::new(move |_| view.with(|view| view.order.clone()));
-    let test = ServerAction::<TestCluster>::new();
-    let error = Signal::derive(move || test.value().get().and_then(Result::err));
+    let test = Post::to::<TestCluster>();
+    let error = test.error();
     let lacking = lacking(Action::Create, access::Resource::Clusters);
     let connect = lacking.clone();
     view! {

@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "ssr")]
 pub mod query;
 
-use super::{address, overview::Failed};
-use crate::fns::pages::all_events;
+use super::{
+    address,
+    load::{load, shown},
+};
+use crate::{components::coded::coded, fns::pages::AllEvents};
 
 /// One page of events, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -52,21 +55,16 @@ pub fn after() -> Memo<String> {
 #[component]
 pub fn EventsPage() -> impl IntoView {
     let after = after();
-    let view = Resource::new(move || after.get(), all_events);
+    let view = load(move || AllEvents { after: after.get() });
     view! {
         <Title text="Events" />
-        <Transition>
-            {move || Suspend::new(async move {
-                match view.await {
-                    Ok(list) => view! {
-                        <h1>"Events"</h1>
-                        <EventsCard list path="/events".to_owned() />
-                    }
-                    .into_any(),
-                    Err(error) => view! { <Failed error /> }.into_any(),
-                }
-            })}
-        </Transition>
+        {shown(view, |list| {
+            view! {
+                <h1>"Events"</h1>
+                <EventsCard list path="/events".to_owned() />
+            }
+            .into_any()
+        })}
     }
 }
 
@@ -122,7 +120,7 @@ fn Row(event: EventRow) -> impl IntoView {
             <td class="wide when">
                 <time datetime=format::datetime(event.at_ms)>{format::moment(event.at_ms)}</time>
             </td>
-            <td class="wide what"><bdi>{event.text}</bdi> {changes}</td>
+            <td class="wide what">{coded(&event.text)} {changes}</td>
             <td data-label="Who"><bdi>{event.actor}</bdi></td>
         </tr>
     }
@@ -172,7 +170,7 @@ pub fn LastEvents(events: Memo<Vec<EventRow>>, more: String) -> impl IntoView {
                             >
                                 {format::time(event.at_ms)}
                             </time>
-                            <span><bdi>{event.text}</bdi></span>
+                            <span>{coded(&event.text)}</span>
                         </li>
                     </For>
                 </ol>

@@ -19,9 +19,8 @@ use crate::{
         icon::{Glyph, Icon},
         notice::ProblemNotice,
     },
-    fns::first::first_record,
-    live,
-    pages::overview::Failed,
+    fns, live,
+    pages::load::{load, shown},
 };
 
 /// What the page shows.
@@ -48,17 +47,10 @@ pub struct FirstView {
 pub fn FirstPage() -> impl IntoView {
     let params = use_params_map();
     let name = move || params.with(|params| params.get("name").unwrap_or_default());
-    let view = Resource::new(name, first_record);
+    let view = load(move || fns::first::FirstRecord { name: name() });
     view! {
         <Title text="First record" />
-        <Suspense>
-            {move || Suspend::new(async move {
-                match view.await {
-                    Ok(view) => view! { <First view /> }.into_any(),
-                    Err(error) => view! { <Failed error /> }.into_any(),
-                }
-            })}
-        </Suspense>
+        {shown(view, |view| view! { <First view /> }.into_any())}
     }
 }
 

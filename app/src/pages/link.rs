@@ -1,7 +1,6 @@
 //! `/links/{link}` and its tabs: what one link does now, its topics, its settings, what happened to it.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 use model::{link::Phase, problem::Problem, status::State, summary::Sentence};
 use serde::{Deserialize, Serialize};
@@ -37,11 +36,13 @@ pub use topics::{LinkTopicsPage, TopicRow, TopicsTabView, TopicsView};
 pub use choices::of_word;
 
 use crate::{
-    components::notice::ProblemNotice,
+    components::{notice::ProblemNotice, title::PageTitle},
     error::UiError,
-    fns::links::link_events,
+    fns::links::LinkEvents,
     pages::{
         events::{EventList, EventRow, EventsCard},
+        lag::Lag,
+        load::{load, shown_or},
         overview::Failed,
     },
 };
@@ -84,8 +85,7 @@ pub struct Now {
     pub measured_at_ms: i64,
     pub records_per_s: f64,
     pub bytes_per_s: f64,
-    pub lag_records: Option<i64>,
-    pub lag_time_ms: Option<i64>,
+    pub lag: Lag,
     /// Where the lag is going: "growing", "shrinking, ETA 6 min 12 s"; empty where that is not known.
     pub trend: String,
     pub p50_ms: Option<f64>,
@@ -170,29 +170,28 @@ fn named() -> Memo<String> {
 pub fn LinkEventsPage() -> impl IntoView {
     let name = named();
     let after = crate::pages::events::after();
-    let view = Resource::new(
-        move || (name.get(), after.get()),
-        |(name, after)| link_events(name, after),
-    );
+    let view = load(move || LinkEvents {
+        name: name.get(),
+        after: after.get(),
+    });
     view! {
-        <Title text=move || format!("{} events", name.get()) />
-        <Transition>
-            {move || Suspend::new(async move {
-                match view.await {
-                    Ok(view) => {
-                        let path = format!("/links/{}/events", view.head.name);
-                        let head = Signal::stored(view.head);
-                        view! {
-                            <LinkHead head tab="events" />
-                            <EventsCard list=view.list path />
-                        }
-                            .into_any()
-                    }
-                    Err(error) => view! { <LinkFailed error /> }.into_any(),
-                }
-            })}
-        </Transition>
+        <PageTitle text=move || format!("{} events", name.get()) />
+        {shown_or(view, |view| view! { <Events view /> }.into_any(), failed)}
     }
+}
+
+#[component]
+fn Events(view: EventsView) -> impl IntoView {
+    let path = format!("/links/{}/events", view.head.name);
+    let head = Signal::stored(view.head);
+    view! {
+        <LinkHead head tab="events" />
+        <EventsCard list=view.list path />
+    }
+}
+
+fn failed(error: UiError) -> AnyView {
+    view! { <LinkFailed error /> }.into_any()
 }
 
 /// Stands where a link cannot be shown: unknown ones are told with the closest names.

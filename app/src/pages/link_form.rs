@@ -25,8 +25,14 @@ use crate::{
         icon::{Glyph, Icon},
         notice::ErrorSummary,
     },
-    fns::link_forms::{begin_link, begin_link_edit, link_form},
-    pages::overview::Failed,
+    fns::{
+        self,
+        link_forms::{BeginLink, BeginLinkEdit},
+    },
+    pages::{
+        load::{load, shown, shown_or},
+        overview::Failed,
+    },
 };
 use step::{Place, Step};
 use view::{FormQuery, FormView, StepView};
@@ -34,14 +40,10 @@ use view::{FormQuery, FormView, StepView};
 /// `/links/new`: begins a draft and leads to its first step.
 #[component]
 pub fn NewLinkPage() -> impl IntoView {
-    let begun = Resource::new(|| (), |()| begin_link());
+    let begun = load(|| BeginLink {});
     view! {
         <Title text="New link" />
-        <Suspense>
-            {move || Suspend::new(async move {
-                begun.await.err().map(|error| view! { <Failed error /> })
-            })}
-        </Suspense>
+        {shown(begun, |()| ().into_any())}
     }
 }
 
@@ -50,14 +52,10 @@ pub fn NewLinkPage() -> impl IntoView {
 pub fn EditLinkPage() -> impl IntoView {
     let params = use_params_map();
     let name = move || params.with(|params| params.get("name").unwrap_or_default());
-    let begun = Resource::new(name, begin_link_edit);
+    let begun = load(move || BeginLinkEdit { name: name() });
     view! {
         <Title text="Edit link" />
-        <Suspense>
-            {move || Suspend::new(async move {
-                begun.await.err().map(|error| view! { <Failed error /> })
-            })}
-        </Suspense>
+        {shown(begun, |()| ().into_any())}
     }
 }
 
@@ -80,18 +78,15 @@ pub fn LinkFormPage() -> impl IntoView {
             cluster: query.get("cluster").unwrap_or_default(),
             conflict: query.get("conflict").is_some(),
         });
-        (id, step, query)
+        fns::link_forms::LinkForm { id, step, query }
     };
-    let view = Resource::new(asked, |(id, step, query)| link_form(id, step, query));
+    let view = load(asked);
     view! {
-        <Suspense>
-            {move || Suspend::new(async move {
-                match view.await {
-                    Ok(view) => view! { <Form view /> }.into_any(),
-                    Err(error) => view! { <Title text="Link" /> <Failed error /> }.into_any(),
-                }
-            })}
-        </Suspense>
+        {shown_or(
+            view,
+            |view| view! { <Form view /> }.into_any(),
+            |error| view! { <Title text="Link" /> <Failed error /> }.into_any(),
+        )}
     }
 }
 

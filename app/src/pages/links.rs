@@ -11,9 +11,12 @@ pub mod query;
 use crate::{
     components::notice::ActionNotice,
     error::answered,
-    fns::{link_forms::DiscardLinkForm, links_list::links_page},
+    fns::{self, link_forms::DiscardLinkForm},
     live,
-    pages::overview::{Failed, OverviewView, rows::LinksTable},
+    pages::{
+        load::{load, shown},
+        overview::{OverviewView, rows::LinksTable},
+    },
 };
 
 /// What the page shows.
@@ -39,17 +42,10 @@ pub struct DraftRow {
 /// The page.
 #[component]
 pub fn LinksPage() -> impl IntoView {
-    let view = Resource::new(|| (), |()| links_page());
+    let view = load(|| fns::links_list::LinksPage {});
     view! {
         <Title text="Links" />
-        <Suspense>
-            {move || Suspend::new(async move {
-                match view.await {
-                    Ok(view) => view! { <Links view /> }.into_any(),
-                    Err(error) => view! { <Failed error /> }.into_any(),
-                }
-            })}
-        </Suspense>
+        {shown(view, |view| view! { <Links view /> }.into_any())}
     }
 }
 

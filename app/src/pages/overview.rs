@@ -15,8 +15,11 @@ pub mod query;
 use crate::{
     components::{notice::ProblemNotice, sentence::SentenceText},
     error::UiError,
-    fns::pages::overview,
-    live,
+    fns, live,
+    pages::{
+        lag::Lag,
+        load::{load, shown},
+    },
 };
 use rows::LinksTable;
 
@@ -79,8 +82,7 @@ pub struct LinkRow {
     pub state: State,
     /// What the state's word leaves open, such as "11 of 12 go on".
     pub note: String,
-    pub lag_time_ms: Option<i64>,
-    pub lag_records: Option<i64>,
+    pub lag: Lag,
     pub records_per_s: f64,
     pub bytes_per_s: f64,
     pub p99_ms: Option<f64>,
@@ -91,17 +93,10 @@ pub struct LinkRow {
 /// The first page.
 #[component]
 pub fn OverviewPage() -> impl IntoView {
-    let view = Resource::new(|| (), |()| overview());
+    let view = load(|| fns::pages::Overview {});
     view! {
         <Title text="Map" />
-        <Suspense>
-            {move || Suspend::new(async move {
-                match view.await {
-                    Ok(view) => view! { <Overview view /> }.into_any(),
-                    Err(error) => view! { <Failed error /> }.into_any(),
-                }
-            })}
-        </Suspense>
+        {shown(view, |view| view! { <Overview view /> }.into_any())}
     }
 }
 
@@ -146,7 +141,7 @@ fn Overview(view: OverviewView) -> impl IntoView {
 
 #[component]
 fn AttentionItem(item: Attention) -> impl IntoView {
-    use crate::components::{badge, icon::Icon};
+    use crate::components::{badge, coded::coded, icon::Icon};
     let href = format!("/links/{}", item.link);
     let word = if item.decide { "Decide" } else { "Open" };
     view! {
@@ -155,9 +150,9 @@ fn AttentionItem(item: Attention) -> impl IntoView {
                 <Icon glyph=Signal::stored(badge::glyph(item.state)) />
             </span>
             <div>
-                <p class="strong"><bdi>{item.title}</bdi></p>
-                <p class="muted">{item.link.clone()} " · " <bdi>{item.detail}</bdi></p>
-                <p><bdi>{item.next_step}</bdi></p>
+                <p class="strong">{coded(&item.title)}</p>
+                <p class="muted">{item.link.clone()} " · " {coded(&item.detail)}</p>
+                <p>{coded(&item.next_step)}</p>
             </div>
             <a class="button" href=href>{word} <span class="unseen">{item.link}</span></a>
         </li>

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use model::cluster::{ClusterSpec, Ladder, LadderBroker, Rung, RungKind, RungState};
+use model::cluster::{ClusterSpec, Ladder, LadderBroker, Rung, RungKind, RungState, Tls};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
@@ -45,6 +45,7 @@ pub async fn climb_telling(
 ) -> Ladder {
     let mut climb = Climb {
         rungs: Vec::new(),
+        without_tls: spec.tls == Tls::Off,
         tell,
         deadline: Instant::now() + ALL,
     };
@@ -99,6 +100,7 @@ struct Fallen {
 
 struct Climb<'t> {
     rungs: Vec<Rung>,
+    without_tls: bool,
     tell: &'t (dyn Fn(&[Rung]) + Send + Sync),
     deadline: Instant,
 }
@@ -283,6 +285,7 @@ impl Climb<'_> {
     fn push(&mut self, kind: RungKind, began: Instant, up: usize, fallen: Vec<Fallen>) {
         // A broker out of reach leaves its partitions waiting; a dead bootstrap entry hurts nobody.
         let state = match fallen.is_empty() {
+            true if self.without_tls && kind == RungKind::Tls => RungState::NotUsed,
             true => RungState::Passed,
             false if up > 0 && kind != RungKind::Advertised => RungState::Warning,
             false => RungState::Failed,

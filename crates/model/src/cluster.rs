@@ -139,7 +139,7 @@ impl Ladder {
     pub fn passed(&self) -> bool {
         self.rungs
             .iter()
-            .all(|r| matches!(r.state, RungState::Passed | RungState::Warning))
+            .all(|rung| !matches!(rung.state, RungState::Failed | RungState::NotReached))
     }
 }
 
@@ -185,5 +185,7 @@ pub enum RungState {
     Passed,
     Warning,
     Failed,
+    /// The settings ask for nothing there: a cluster without TLS.
+    NotUsed,
     NotReached,
 }

@@ -32,17 +32,3 @@ impl DraftKind {
         }
     }
 }
-
-/// A saved draft in a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DraftSummary {
-    pub id: String,
-    pub kind: DraftKind,
-    /// Name of the object that is edited; empty for a new one.
-    pub subject: String,
-    pub revision: i64,
-    /// Milliseconds since the epoch, UTC.
-    pub created_at_ms: i64,
-    /// Milliseconds since the epoch, UTC.
-    pub updated_at_ms: i64,
-}

@@ -68,6 +68,27 @@ pub struct LinkStatus {
     pub first_record: Option<FirstRecord>,
 }
 
+impl LinkStatus {
+    /// Returns the last moment for which the lag surely holds, milliseconds since the epoch UTC; `None` while it is
+    /// measured. A link that waits or stands still reads no source ends: its lag is the one of when that began.
+    pub fn lag_as_of_ms(&self) -> Option<i64> {
+        match self.state {
+            State::Waiting | State::Paused | State::Stopped => {
+                Some(self.since_ms.min(self.measured_at_ms))
+            }
+            State::Unknown => Some(self.measured_at_ms),
+            _ => None,
+        }
+    }
+
+    /// Returns how many partitions it tells of, and of how many of them the lag is not known.
+    pub fn partitions_and_unknown(&self) -> (usize, usize) {
+        let all = || self.topics.iter().flat_map(|topic| &topic.partitions);
+        let unknown = all().filter(|partition| partition.lag_records.is_none());
+        (all().count(), unknown.count())
+    }
+}
+
 /// A record that is readable at the destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirstRecord {

@@ -57,8 +57,8 @@ pub struct LinkInput {
     /// Partitions whose lag is not known.
     pub unknown_partitions: usize,
     pub partitions: usize,
-    /// The last moment for which the lag surely holds.
-    pub as_of_ms: i64,
+    /// The last moment for which the lag surely holds, see [`LinkStatus::lag_as_of_ms`].
+    pub as_of_ms: Option<i64>,
     /// When it will have caught up, see [`eta_ms`].
     pub eta_ms: Option<i64>,
 }
@@ -66,14 +66,12 @@ pub struct LinkInput {
 impl LinkInput {
     /// Takes what the sentences need from a link's status; the ETA stays open.
     pub fn of(status: &LinkStatus, source: &str, destination: &str) -> Self {
-        let partitions = || status.topics.iter().flat_map(|topic| &topic.partitions);
-        let known = || partitions().filter_map(|partition| partition.lag_records);
-        let sum = || known().reduce(i64::saturating_add);
-        // While a link waits it reads no source ends: its lag is that of the moment when the waiting began.
-        let as_of_ms = match status.state {
-            State::Waiting => status.since_ms.min(status.measured_at_ms),
-            _ => status.measured_at_ms,
+        let known = || {
+            let all = status.topics.iter().flat_map(|topic| &topic.partitions);
+            all.filter_map(|partition| partition.lag_records)
         };
+        let sum = || known().reduce(i64::saturating_add);
+        let (partitions, unknown_partitions) = status.partitions_and_unknown();
         Self {
             name: status.link.clone(),
             source: source.to_owned(),
@@ -81,9 +79,9 @@ impl LinkInput {
             state: status.state,
             lag_records: status.lag_records.or_else(sum),
             lag_time_ms: status.lag_time_ms,
-            unknown_partitions: partitions().count() - known().count(),
-            partitions: partitions().count(),
-            as_of_ms,
+            unknown_partitions,
+            partitions,
+            as_of_ms: status.lag_as_of_ms(),
             eta_ms: None,
         }
     }
@@ -223,20 +221,19 @@ pub fn stays_behind(link: &LinkInput) -> Sentence {
         .plain("Failing over ")
         .strong(&link.name)
         .plain(" now would leave ");
-    let silent = matches!(link.state, State::Waiting | State::Unknown);
-    let complete = link.unknown_partitions == 0 && !silent;
+    let complete = link.unknown_partitions == 0 && link.as_of_ms.is_none();
     match link.lag_records {
         None => sentence.plain("an unknown number of records behind."),
         Some(0) if complete => {
             sentence.plain(format!("nothing behind: all is at {}.", link.destination))
         }
         Some(records) if complete => sentence.strong(amount(link, records)).plain(" behind."),
-        Some(records) => incomplete(sentence, link, records, silent),
+        Some(records) => incomplete(sentence, link, records),
     }
 }
 
 /// "At least" stands where a part is unknown, and what that part is behind it.
-fn incomplete(sentence: Sentence, link: &LinkInput, records: i64, silent: bool) -> Sentence {
+fn incomplete(sentence: Sentence, link: &LinkInput, records: i64) -> Sentence {
     let sentence = sentence
         .plain("at least ")
         .strong(amount(link, records))
@@ -245,14 +242,11 @@ fn incomplete(sentence: Sentence, link: &LinkInput, records: i64, silent: bool) 
         (0, _) => sentence,
         (unknown, all) => sentence.plain(format!(" ({unknown} of {all} partitions unknown)")),
     };
-    if !silent {
+    let Some(as_of_ms) = link.as_of_ms else {
         return sentence.plain(".");
-    }
+    };
     sentence
-        .plain(format!(
-            ", as of {} UTC. What ",
-            format::time(link.as_of_ms)
-        ))
+        .plain(format!(", as of {} UTC. What ", format::time(as_of_ms)))
         .strong(&link.source)
         .plain(" took in after that is unknown.")
 }

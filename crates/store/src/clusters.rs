@@ -5,13 +5,14 @@ use model::{
     cluster::{ClusterSpec, ClusterView, SaslView},
 };
 use serde_json::{Value, json};
+use sqlx::any::AnyRow;
 
 use crate::{By, Expect, NewEvent, Page, PageQuery, Store, StoreError, Subject, events, new_id};
 
 mod row;
 
 pub(crate) use row::{check_key, fetch};
-use row::{cluster, insert, save, users};
+use row::{cluster, fetch_row, insert, save, users, view};
 
 const KIND: &str = "cluster";
 
@@ -92,8 +93,35 @@ impl Store {
         .await
     }
 
-    /// Lists clusters by name.
+    /// Returns what is shown of a cluster. Its password stays sealed. Errors: `NotFound`.
+    pub async fn cluster_view(&self, name: &str) -> Result<ClusterView, StoreError> {
+        self.within(async {
+            let mut transaction = self.snapshot().await?;
+            view(&fetch_row(&mut transaction, name).await?)
+        })
+        .await
+    }
+
+    /// Lists clusters by name, with their passwords.
     pub async fn clusters(&self, query: &PageQuery) -> Result<Page<Cluster>, StoreError> {
+        let rows = self.cluster_rows(query).await?;
+        let items = rows.iter().map(|row| cluster(row, &self.key));
+        let items = items.collect::<Result<_, _>>()?;
+        Ok(Page::cut(items, query, |cluster: &Cluster| {
+            cluster.spec.name.to_string()
+        }))
+    }
+
+    /// Lists what is shown of clusters, by name. Their passwords stay sealed.
+    pub async fn cluster_views(&self, query: &PageQuery) -> Result<Page<ClusterView>, StoreError> {
+        let rows = self.cluster_rows(query).await?;
+        let items = rows.iter().map(view).collect::<Result<_, _>>()?;
+        Ok(Page::cut(items, query, |cluster: &ClusterView| {
+            cluster.name.to_string()
+        }))
+    }
+
+    async fn cluster_rows(&self, query: &PageQuery) -> Result<Vec<AnyRow>, StoreError> {
         self.within(async {
             let rows = sqlx::query(
                 "SELECT id, name, spec, password, cluster_id, revision, created_at_ms, updated_at_ms \
@@ -103,8 +131,7 @@ impl Store {
             .bind(query.rows())
             .fetch_all(&self.pool)
             .await?;
-            let items = rows.iter().map(|row| cluster(row, &self.key)).collect::<Result<_, _>>()?;
-            Ok(Page::cut(items, query, |cluster: &Cluster| cluster.spec.name.to_string()))
+            Ok(rows)
         })
         .await
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
     Secret,
-    saved_draft::{DraftKind, DraftSummary, KEPT_DAYS},
+    saved_draft::{DraftKind, KEPT_DAYS},
 };
 use serde_json::Value;
 
@@ -14,11 +14,11 @@ use crate::{Expect, Store, StoreError, database::Transaction, new_id};
 
 mod row;
 
-use row::{fetch, insert, save, summary};
+use row::{fetch, insert, listed, save};
 
 const KIND: &str = "draft";
 const KEPT_MS: i64 = KEPT_DAYS * 24 * 3_600 * 1_000;
-/// Most drafts of one owner; a new one beyond replaces the one that was left alone the longest.
+/// Most drafts of one owner; a new one beyond replaces one that was never changed, or that was left alone the longest.
 const MOST: i64 = 100;
 
 /// A draft to be stored.
@@ -28,8 +28,6 @@ pub struct NewDraft {
     pub owner_id: String,
     /// Name of the object that is edited; empty for a new one.
     pub subject: String,
-    /// Revision of that object when the editing began.
-    pub base_revision: Option<i64>,
     /// The form as filled in, without secrets.
     pub body: Value,
     pub secrets: BTreeMap<String, Secret>,
@@ -47,6 +45,18 @@ pub struct DraftChange {
     pub expect: Expect,
 }
 
+/// A draft in a list; its secrets stay sealed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListedDraft {
+    pub id: String,
+    pub kind: DraftKind,
+    pub subject: String,
+    pub body: Value,
+    pub revision: i64,
+    pub created_at_ms: i64,
+    pub updated_at_ms: i64,
+}
+
 /// A stored draft, its secrets opened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
@@ -54,7 +64,6 @@ pub struct Draft {
     pub kind: DraftKind,
     pub owner_id: String,
     pub subject: String,
-    pub base_revision: Option<i64>,
     pub body: Value,
     pub secrets: BTreeMap<String, Secret>,
     pub revision: i64,
@@ -71,7 +80,6 @@ impl Store {
                 kind: new.kind,
                 owner_id: new.owner_id,
                 subject: new.subject,
-                base_revision: new.base_revision,
                 body: new.body,
                 secrets: new.secrets,
                 revision: 1,
@@ -133,16 +141,17 @@ impl Store {
         .await
     }
 
-    /// Lists the drafts of one owner and kind, last changed first; there are at most 100.
+    /// Lists the drafts of one owner and kind, last changed first; there are at most 100. One that cannot be read is left
+    /// out and logged: it must not take the others away.
     pub async fn drafts(
         &self,
         owner_id: &str,
         kind: DraftKind,
         now_ms: i64,
-    ) -> Result<Vec<DraftSummary>, StoreError> {
+    ) -> Result<Vec<ListedDraft>, StoreError> {
         self.within(async {
             let rows = sqlx::query(
-                "SELECT id, kind, subject, revision, created_at_ms, updated_at_ms FROM drafts \
+                "SELECT id, kind, subject, body, revision, created_at_ms, updated_at_ms FROM drafts \
                  WHERE owner_id = $1 AND kind = $2 AND updated_at_ms > $3 \
                  ORDER BY updated_at_ms DESC, id DESC LIMIT $4",
             )
@@ -152,7 +161,11 @@ impl Store {
             .bind(MOST)
             .fetch_all(&self.pool)
             .await?;
-            rows.iter().map(summary).collect()
+            let told = rows.iter().map(listed).filter_map(|draft| {
+                let unread = |error| tracing::error!(%error, "a draft cannot be read and is left out");
+                draft.map_err(unread).ok()
+            });
+            Ok(told.collect())
         })
         .await
     }
@@ -172,7 +185,7 @@ fn changed(before: Draft, change: DraftChange, now_ms: i64) -> Draft {
     }
 }
 
-/// Deletes what is over, and of this owner's drafts the oldest beyond the limit.
+/// Deletes what is over, and of this owner's drafts the oldest beyond the limit; those that were only begun go first.
 async fn make_room(
     transaction: &mut Transaction,
     owner_id: &str,
@@ -184,7 +197,7 @@ async fn make_room(
         .await?;
     sqlx::query(
         "DELETE FROM drafts WHERE owner_id = $1 AND id NOT IN (SELECT id FROM drafts \
-         WHERE owner_id = $1 ORDER BY updated_at_ms DESC, id DESC LIMIT $2)",
+         WHERE owner_id = $1 ORDER BY CASE WHEN revision > 1 THEN 0 ELSE 1 END, updated_at_ms DESC, id DESC LIMIT $2)",
     )
     .bind(owner_id)
     .bind(MOST - 1)

@@ -41,7 +41,7 @@ mod url;
 pub use clusters::Cluster;
 pub use database::{By, Expect, Store};
 pub use decisions::Decision;
-pub use drafts::{Draft, DraftChange, NewDraft};
+pub use drafts::{Draft, DraftChange, ListedDraft, NewDraft};
 pub use error::StoreError;
 pub use events::{Event, NewEvent, Subject};
 pub use id::new_id;

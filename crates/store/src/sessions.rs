@@ -22,6 +22,17 @@ const NOTED_WITHIN: Duration = Duration::from_millis(200);
 /// Most sessions that a list shows.
 const LISTED: i64 = 200;
 
+/// The query for the session that is good now, by a column that tells it from all others.
+macro_rules! live_by {
+    ($column:literal) => {
+        concat!(
+            "SELECT id, user_id, created_at_ms, last_seen_at_ms, expires_at_ms, user_agent FROM sessions WHERE ",
+            $column,
+            " = $1 AND expires_at_ms > $2 AND last_seen_at_ms > $3"
+        )
+    };
+}
+
 /// A session to be stored; its secret is the caller's.
 #[derive(Clone, Copy, Debug)]
 pub struct NewSession<'a> {
@@ -90,16 +101,18 @@ impl Store {
         sha256: &[u8; 32],
         now_ms: i64,
     ) -> Result<Option<(Session, User)>, StoreError> {
-        let found = self.within(self.live_session(sha256, now_ms)).await?;
-        if let Some((session, _)) = &found
-            && now_ms - session.last_seen_at_ms >= NOTED_EVERY_MS
-        {
-            let noted = tokio::time::timeout(NOTED_WITHIN, self.note_seen(&session.id, now_ms));
-            if !matches!(noted.await, Ok(Ok(()))) {
-                tracing::debug!("a session's last request was not noted, the next one will be");
-            }
-        }
-        Ok(found)
+        let sha256 = hex(sha256);
+        self.used_session((live_by!("hash"), &sha256), now_ms).await
+    }
+
+    /// Returns the session with this id and its user if it is good at `now_ms`, and notes the use like
+    /// [`Store::session_by_hash`]: an open page counts as used.
+    pub async fn session(
+        &self,
+        id: &str,
+        now_ms: i64,
+    ) -> Result<Option<(Session, User)>, StoreError> {
+        self.used_session((live_by!("id"), id), now_ms).await
     }
 
     /// Lists the sessions of a user that are good at `now_ms`, last seen first.
@@ -148,21 +161,36 @@ impl Store {
         .await
     }
 
+    /// Finds a session by a query of [`live_by`] with its value, and notes that it was used.
+    async fn used_session(
+        &self,
+        by: (&'static str, &str),
+        now_ms: i64,
+    ) -> Result<Option<(Session, User)>, StoreError> {
+        let found = self.within(self.live_session(by, now_ms)).await?;
+        if let Some((session, _)) = &found
+            && now_ms - session.last_seen_at_ms >= NOTED_EVERY_MS
+        {
+            let noted = tokio::time::timeout(NOTED_WITHIN, self.note_seen(&session.id, now_ms));
+            if !matches!(noted.await, Ok(Ok(()))) {
+                tracing::debug!("a session's last request was not noted, the next one will be");
+            }
+        }
+        Ok(found)
+    }
+
     async fn live_session(
         &self,
-        sha256: &[u8; 32],
+        (query, value): (&'static str, &str),
         now_ms: i64,
     ) -> Result<Option<(Session, User)>, StoreError> {
         let mut transaction = self.snapshot().await?;
-        let row = sqlx::query(
-            "SELECT id, user_id, created_at_ms, last_seen_at_ms, expires_at_ms, user_agent FROM sessions \
-             WHERE hash = $1 AND expires_at_ms > $2 AND last_seen_at_ms > $3",
-        )
-        .bind(hex(sha256))
-        .bind(now_ms)
-        .bind(now_ms - IDLE_MS)
-        .fetch_optional(&mut *transaction)
-        .await?;
+        let row = sqlx::query(query)
+            .bind(value)
+            .bind(now_ms)
+            .bind(now_ms - IDLE_MS)
+            .fetch_optional(&mut *transaction)
+            .await?;
         let Some(row) = row else { return Ok(None) };
         let session = session(&row)?;
         let user = users::fetch(&mut transaction, &session.user_id).await?;

@@ -1,7 +1,7 @@
 //! From texts to values: durations, sizes, addresses.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -41,6 +41,24 @@ impl Values<'_> {
         text.parse().or_else(|_| {
             self.refuse(key, format!("`{text}` is not an IP address with a port, such as `127.0.0.1:8080` or `[::1]:8080`"))
         })
+    }
+
+    /// Returns a list of IP addresses, none where the setting is left out.
+    pub fn ip_addresses(&self, key: &'static str) -> Result<Vec<IpAddr>, ConfigError> {
+        let words = self.text(key).split(',').map(str::trim);
+        let mut addresses = Vec::new();
+        for word in words.filter(|word| !word.is_empty()) {
+            match word.parse::<IpAddr>() {
+                Ok(address) => addresses.push(address.to_canonical()),
+                Err(_) => {
+                    let why = format!(
+                        "`{word}` is not an IP address; give some, with commas between, such as `127.0.0.1, ::1`"
+                    );
+                    return self.refuse(key, why);
+                }
+            }
+        }
+        Ok(addresses)
     }
 
     pub fn duration(&self, key: &'static str) -> Result<Duration, ConfigError> {

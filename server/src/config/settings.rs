@@ -32,7 +32,7 @@ const fn setting(
 }
 
 /// All settings, in the order in which `--help` and `doctor` show them.
-pub const SETTINGS: [Setting; 17] = [
+pub const SETTINGS: [Setting; 18] = [
     setting(
         "listen",
         Some("127.0.0.1:8080"),
@@ -138,6 +138,14 @@ pub const SETTINGS: [Setting; 17] = [
         "URL",
         "Address under which browsers reach the console, such as https://causeway.example.net; with https \
          cookies are for HTTPS only [default: http:// and the listener's address]",
+    ),
+    setting(
+        "trusted_proxies",
+        None,
+        "ADDRESSES",
+        "IP addresses of the proxies before the console, with commas between: what they say in X-Forwarded-For is \
+         taken for the address of who signs in, so that one who guesses passwords does not slow all others down \
+         [default: none]",
     ),
 ];
 

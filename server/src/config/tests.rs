@@ -122,6 +122,8 @@ fn a_bad_value_names_setting_origin_and_remedy() {
         ("metrics_open", "yes", "true"),
         ("database", "mysql://x", "postgres://"),
         ("worker", "a b", "letters"),
+        ("trusted_proxies", "10.0.0.1 proxy", "127.0.0.1, ::1"),
+        ("trusted_proxies", "10.0.0.0/8", "127.0.0.1, ::1"),
     ];
     for (key, value, hint) in cases {
         let error = Machine::new()
@@ -132,6 +134,19 @@ fn a_bad_value_names_setting_origin_and_remedy() {
         assert!(error.contains(&format!("`{key}` (flag)")), "{error}");
         assert!(error.contains(hint), "{error}");
     }
+}
+
+#[test]
+fn trusted_proxies_are_addresses_with_commas_between() {
+    assert!(Machine::new().load().unwrap().trusted_proxies.is_empty());
+    let file = "trusted_proxies = \"127.0.0.1, ::1,::ffff:10.0.0.1\"";
+    let config = Machine::new().file(DEFAULT_FILE, file).load().unwrap();
+    let told: Vec<String> = config
+        .trusted_proxies
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(told, ["127.0.0.1", "::1", "10.0.0.1"]);
 }
 
 #[test]

@@ -6,14 +6,12 @@ use axum::{
     extract::Request,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::Response,
 };
+use leptos::server_fn::error::ServerFnUrlError;
 use model::problem::Problem;
 
-use super::{
-    answer::{self, Refusal},
-    document,
-};
+use super::reader::{AWAY, Reader};
 
 /// Longest body of a form, bytes.
 const LONGEST_BODY: usize = 1024 * 1024;
@@ -30,29 +28,48 @@ pub async fn pass(request: Request, next: Next) -> Response {
     if !request.uri().path().starts_with("/fn/") {
         return next.run(request).await;
     }
+    let reader = Reader::of_request(&request);
     let (mut parts, body) = request.into_parts();
     forget_earlier_failure(&mut parts.headers);
     // A body that breaks off ends here too: there is nobody to answer then.
     let Ok(body) = to_bytes(body, LONGEST_BODY).await else {
-        return refused(&parts.headers, too_long());
+        return reader.tell(too_long());
     };
     let request = Request::from_parts(parts, Body::from(body));
     let response = next.run(request).await;
     let failed = response.headers().contains_key(FAILED);
+    if let Some(problem) = lost_input(response.headers()) {
+        return reader.tell(problem);
+    }
     match response.status() {
         StatusCode::INTERNAL_SERVER_ERROR if failed => with_status_of_problem(response).await,
         // What Leptos says of a function that does not exist is meant for its developers.
-        StatusCode::BAD_REQUEST if !failed => answer::no_such_route().await.into_response(),
+        StatusCode::BAD_REQUEST if !failed => reader.tell(no_such_function()),
         _ => response,
     }
 }
 
-/// Tells a problem as a page to whoever sent a form, else as a problem.
-fn refused(headers: &HeaderMap, problem: Problem) -> Response {
-    let accepted = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok());
-    match accepted.is_some_and(|kinds| kinds.contains("text/html")) {
-        true => document::refused(&problem),
-        false => Refusal::from(problem).into_response(),
+/// Returns why a form could not be taken, where no page has its input: the control database is away, and the way back to
+/// the form leads to what was saved last.
+fn lost_input(headers: &HeaderMap) -> Option<Problem> {
+    let location = headers.get(header::LOCATION)?.to_str().ok()?;
+    let (_, query) = location.split_once('?')?;
+    let error = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("__err="))?;
+    let error: UiError = ServerFnUrlError::decode_err(&error.replace("%3D", "="));
+    (error.problem.code == AWAY && error.kept.is_empty()).then_some(error.problem)
+}
+
+/// The problem of a call that this version does not know.
+fn no_such_function() -> Problem {
+    Problem {
+        code: "console.outdated".to_owned(),
+        status: StatusCode::NOT_FOUND.as_u16(),
+        title: "This page is of another version of Causeway.".to_owned(),
+        detail: "Nothing was changed.".to_owned(),
+        next_step: Some("Load the page again.".to_owned()),
+        ..Problem::default()
     }
 }
 

@@ -113,6 +113,13 @@ pub fn unavailable(problem: &Problem) -> Response {
     response
 }
 
+/// The page that answers a form while the control database does not: to load it again is to send the form again.
+pub fn send_again(problem: &Problem) -> Response {
+    const AGAIN: &str =
+        "<p>What you typed is not lost: load this page again, and it is sent once more.</p>";
+    bare_page(problem, "", AGAIN)
+}
+
 /// The page that answers what was not even looked at.
 pub fn refused(problem: &Problem) -> Response {
     bare_page(problem, "", "<p><a href=\"/\">Go to Causeway</a></p>")

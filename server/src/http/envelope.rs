@@ -9,13 +9,16 @@ use axum::{
     extract::{MatchedPath, Request, State},
     http::HeaderValue,
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use futures_util::FutureExt;
 use model::problem::Problem;
 use tracing::Instrument;
 
-use super::answer::{self, Refusal, SECURITY_HEADERS};
+use super::{
+    answer::{self, SECURITY_HEADERS},
+    reader::Reader,
+};
 
 /// Runs the rest of the stack inside the envelope; `limit` is the longest time it may take.
 pub async fn wrap(State(limit): State<Duration>, request: Request, next: Next) -> Response {
@@ -40,14 +43,15 @@ pub async fn wrap(State(limit): State<Duration>, request: Request, next: Next) -
 
 async fn guarded(limit: Duration, request: Request, next: Next) -> Response {
     let started = Instant::now();
+    let reader = Reader::of_request(&request);
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
     let response = match tokio::time::timeout(limit, answer).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
             tracing::error!("a request ended in a panic");
-            Refusal::from(answer::internal()).into_response()
+            reader.tell(answer::internal())
         }
-        Err(_) => Refusal::from(too_slow(limit)).into_response(),
+        Err(_) => reader.tell(too_slow(limit)),
     };
     let status = response.status().as_u16();
     let took_ms = started.elapsed().as_millis();

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use app::{
     api::accounts,
     caller::Caller,
+    pages::address::encoded,
     visitor::{THEME_COOKIE, Theme, Visitor},
 };
 use axum::{
@@ -18,23 +19,34 @@ use axum::{
 };
 use model::problem::Problem;
 
-use super::{Api, answer::Refusal, calls, document};
+use super::{Api, calls, client, document, reader::Reader};
 
 /// Lets a request of a browser in, with its [`Caller`] among its extensions.
 pub async fn enter(State(api): State<Api>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
+    let reader = Reader::of(&parts.uri, &parts.headers);
     if let Err(problem) = same_site(&parts) {
-        return Refusal::from(problem).into_response();
+        return reader.tell(problem);
     }
     let caller = match caller_of(&api, &parts).await {
         Ok(caller) => caller,
-        Err(problem) => return document::unavailable(&problem),
+        Err(problem) => return unavailable(&parts, reader, problem),
     };
     if let Some(elsewhere) = way_elsewhere(&caller, &parts).await {
         return elsewhere;
     }
     parts.extensions.insert(caller);
     next.run(Request::from_parts(parts, body)).await
+}
+
+/// The answer while the control database gives none: a page tries again by itself, a form waits to be sent again.
+fn unavailable(request: &Parts, reader: Reader, problem: Problem) -> Response {
+    let is_call = request.uri.path().starts_with("/fn/");
+    match (is_call, reader) {
+        (false, _) => document::unavailable(&problem),
+        (true, Reader::Person) => document::send_again(&problem),
+        (true, reader) => reader.tell(problem),
+    }
 }
 
 async fn caller_of(api: &Api, request: &Parts) -> Result<Caller, Problem> {
@@ -50,12 +62,13 @@ async fn caller_of(api: &Api, request: &Parts) -> Result<Caller, Problem> {
         actor: person.as_ref().map(|person| person.actor.clone()),
         theme: Theme::of(theme),
     };
-    let address = request.extensions.get::<ConnectInfo<SocketAddr>>();
+    let peer = request.extensions.get::<ConnectInfo<SocketAddr>>();
+    let address = peer.map(|info| client::address_of(info.0.ip(), headers, api.trusted_proxies()));
     Ok(Caller {
         context,
         person,
         visitor,
-        client: address.map_or_else(String::new, |info| info.0.ip().to_string()),
+        client: address.map_or_else(String::new, |address| address.to_string()),
         agent: text(headers, header::USER_AGENT).to_owned(),
         cookies,
         attempts: api.attempts(),
@@ -103,20 +116,11 @@ fn set_up_already() -> Problem {
 /// Leads to the sign-in and from there to what was asked for.
 fn to_sign_in(caller: &Caller, request: &Parts) -> Response {
     let wanted = request.uri.path_and_query().map_or("/", |p| p.as_str());
-    let next = url_encoded(&calls::without_failure(wanted));
+    // Slashes may stand in a query and are read more easily.
+    let next = encoded(&calls::without_failure(wanted)).replace("%2F", "/");
     let had_session = cookie(&request.headers, caller.cookies.session()).is_some();
     let ended = if had_session { "ended=1&" } else { "" };
     Redirect::to(&format!("/sign-in?{ended}next={next}")).into_response()
-}
-
-fn url_encoded(text: &str) -> String {
-    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    text.bytes()
-        .map(|byte| match keep(byte) {
-            true => char::from(byte).to_string(),
-            false => format!("%{byte:02X}"),
-        })
-        .collect()
 }
 
 /// Refuses what changes something and does not come from a page of this console.

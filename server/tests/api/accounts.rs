@@ -302,7 +302,6 @@ async fn drafts_are_kept_for_their_owner_with_the_role_of_their_kind() {
     let input = |kind| DraftInput {
         kind,
         subject: String::new(),
-        base_revision: None,
         body: json!({ "name": "west" }),
         secrets: BTreeMap::from([("password".to_owned(), Secret::new(CANARY))]),
     };
@@ -347,7 +346,6 @@ async fn a_form_that_is_too_large_is_refused() {
     let input = DraftInput {
         kind: DraftKind::Link,
         subject: String::new(),
-        base_revision: None,
         body: json!("x".repeat(600_000)),
         secrets: BTreeMap::new(),
     };

@@ -86,11 +86,35 @@ impl Bench {
     ) -> Result<String, Problem> {
         let posted = Posted {
             draft: draft.to_owned(),
+            subject: String::new(),
             verb,
             form,
             password: Secret::new(password),
             properties: Secret::new(""),
             seen: None,
+        };
+        cluster_forms::submit(&self.context, &self.ann, posted).await
+    }
+
+    /// Posts changes of a cluster: their page has no input for the name.
+    async fn post_edit(
+        &self,
+        draft: &str,
+        verb: Verb,
+        form: ClusterDraft,
+        seen: Option<i64>,
+    ) -> Result<String, Problem> {
+        let posted = Posted {
+            draft: draft.to_owned(),
+            subject: form.name,
+            verb,
+            form: ClusterDraft {
+                name: String::new(),
+                ..form
+            },
+            password: Secret::new(""),
+            properties: Secret::new(""),
+            seen,
         };
         cluster_forms::submit(&self.context, &self.ann, posted).await
     }
@@ -151,12 +175,18 @@ impl Bench {
 }
 
 #[tokio::test]
-async fn a_form_begun_and_never_sent_is_taken_up_again() {
+async fn a_form_that_is_begun_twice_is_two_forms() {
     let bench = bench().await;
     let first = bench.begin().await;
-    assert_eq!(bench.begin().await, first);
-    bench.post(&first, Verb::Save, form(""), "").await.unwrap();
-    assert_ne!(bench.begin().await, first);
+    let second = bench.begin().await;
+    assert_ne!(second, first);
+    for (draft, name) in [(first, "east"), (second, "west")] {
+        bench
+            .post(&draft, Verb::Save, form(name), CANARY)
+            .await
+            .unwrap();
+    }
+    assert_eq!(bench.names().await, ["east", "west"]);
 }
 
 #[tokio::test]
@@ -331,6 +361,7 @@ async fn pasted_properties_fill_the_form_and_their_password_is_sealed() {
     );
     let posted = Posted {
         draft: draft.clone(),
+        subject: String::new(),
         verb: Verb::Paste,
         form: ClusterDraft {
             name: "east".to_owned(),
@@ -406,7 +437,9 @@ async fn an_edit_keeps_the_stored_password_while_the_addresses_stay() {
     let (draft, mut changed) = edit(&bench, "east").await;
     changed.title = "East".to_owned();
     for _ in 0..2 {
-        let path = bench.post(&draft, Verb::Save, changed.clone(), "").await;
+        let path = bench
+            .post_edit(&draft, Verb::Save, changed.clone(), None)
+            .await;
         assert_eq!(path.unwrap(), "/clusters/east", "also when it comes twice");
     }
     let spec = bench.context.store.cluster("east").await.unwrap().spec;
@@ -415,7 +448,10 @@ async fn an_edit_keeps_the_stored_password_while_the_addresses_stay() {
     let (draft, mut moved) = edit(&bench, "east").await;
     moved.bootstrap = "elsewhere:9092".to_owned();
     for verb in [Verb::Save, Verb::Test] {
-        bench.post(&draft, verb, moved.clone(), "").await.unwrap();
+        bench
+            .post_edit(&draft, verb, moved.clone(), None)
+            .await
+            .unwrap();
         assert_eq!(
             bench.faults(&draft).await,
             ["password"],
@@ -426,24 +462,78 @@ async fn an_edit_keeps_the_stored_password_while_the_addresses_stay() {
 }
 
 #[tokio::test]
+async fn changes_whose_draft_is_gone_stay_changes_and_are_shown_before_they_are_laid_over() {
+    let bench = bench().await;
+    bench.save("east").await;
+    let (draft, mut changed) = edit(&bench, "east").await;
+    let page = bench.get(&format!("/clusters/east/edit/{draft}")).await;
+    assert!(
+        page.text.contains("name=\"subject\" value=\"east\""),
+        "{}",
+        page.text
+    );
+    let drafts = &bench.context.store;
+    drafts
+        .delete_draft(&bench.ann.user_id, &draft)
+        .await
+        .unwrap();
+    changed.title = "Mine".to_owned();
+    let path = bench
+        .post_edit(&draft, Verb::Save, changed.clone(), None)
+        .await
+        .unwrap();
+    let begun = id_of(&path);
+    assert_eq!(path, format!("/clusters/east/edit/{begun}"));
+    let page = bench.get(&path).await;
+    assert!(
+        page.text.contains("Someone saved this cluster meanwhile"),
+        "{}",
+        page.text
+    );
+    assert!(page.text.contains("Mine"), "what was typed is kept");
+    let stored = bench.context.store.cluster("east").await.unwrap();
+    assert_eq!((stored.revision, stored.spec.title.as_str()), (1, ""));
+    let done = bench
+        .post_edit(&begun, Verb::OnTop, changed.clone(), Some(1))
+        .await;
+    assert_eq!(done.unwrap(), "/clusters/east");
+    let stored = bench.context.store.cluster("east").await.unwrap();
+    assert_eq!(stored.spec.title, "Mine");
+    assert_eq!(
+        stored.spec.sasl.unwrap().password,
+        Some(Secret::new(CANARY))
+    );
+    assert_eq!(bench.names().await, ["east"]);
+    let unknown = ClusterDraft {
+        name: "west".to_owned(),
+        ..changed
+    };
+    let gone = bench
+        .post_edit(&begun, Verb::Save, unknown, None)
+        .await
+        .unwrap_err();
+    assert_eq!(gone.status, 404);
+}
+
+#[tokio::test]
 async fn two_editors_see_each_other_and_lose_nothing() {
     let bench = bench().await;
     bench.save("east").await;
     let (mine, mut my_form) = edit(&bench, "east").await;
     my_form.title = "Mine".to_owned();
     bench
-        .post(&mine, Verb::Paste, my_form.clone(), "")
+        .post_edit(&mine, Verb::Paste, my_form.clone(), None)
         .await
         .unwrap();
     let (theirs, mut their_form) = edit(&bench, "east").await;
     their_form.username = "other".to_owned();
     bench
-        .post(&theirs, Verb::Save, their_form, "")
+        .post_edit(&theirs, Verb::Save, their_form, None)
         .await
         .unwrap();
 
     let path = bench
-        .post(&mine, Verb::Save, my_form.clone(), "")
+        .post_edit(&mine, Verb::Save, my_form.clone(), None)
         .await
         .unwrap();
     assert_eq!(id_of(&path), mine);
@@ -455,22 +545,15 @@ async fn two_editors_see_each_other_and_lose_nothing() {
     );
     assert!(page.text.contains("other") && page.text.contains("Mine"));
 
-    let on_top = |seen| Posted {
-        draft: mine.clone(),
-        verb: Verb::OnTop,
-        form: my_form.clone(),
-        password: Secret::new(""),
-        properties: Secret::new(""),
-        seen,
-    };
-    let unseen = cluster_forms::submit(&bench.context, &bench.ann, on_top(Some(1))).await;
+    let on_top = |seen| bench.post_edit(&mine, Verb::OnTop, my_form.clone(), Some(seen));
+    let unseen = on_top(1).await;
     assert_eq!(
         id_of(&unseen.unwrap()),
         mine,
         "only what was shown is laid over"
     );
     let seen = bench.context.store.cluster("east").await.unwrap().revision;
-    let done = cluster_forms::submit(&bench.context, &bench.ann, on_top(Some(seen))).await;
+    let done = on_top(seen).await;
     assert_eq!(done.unwrap(), "/clusters/east");
     let spec = bench.context.store.cluster("east").await.unwrap().spec;
     assert_eq!(
@@ -488,6 +571,7 @@ async fn a_viewer_may_neither_begin_nor_send_nor_test() {
     let context = &bench.context;
     let posted = Posted {
         draft,
+        subject: String::new(),
         verb: Verb::Save,
         form: form("west"),
         password: Secret::new(CANARY),

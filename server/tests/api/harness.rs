@@ -185,6 +185,7 @@ pub fn api(metrics: Metrics, limit: Duration) -> Api {
         cookies: Cookies::Plain,
         site: "no-site".into(),
         limit,
+        trusted_proxies: Vec::new(),
     };
     Api::new(settings, CancellationToken::new())
 }

@@ -367,7 +367,8 @@ async fn foreign_text_is_shown_as_text() {
 
 #[tokio::test]
 async fn a_page_of_two_thousand_topics_holds_fifty_rows_and_is_quick() {
-    // The budget of 50 ms is that of a release build; this profile does not optimise across crates.
+    // The budget of 50 ms is that of a release build, which `cargo xtask pages` measures; this profile does not optimise
+    // across crates.
     const LIMIT: Duration = Duration::from_millis(150);
     const ROUNDS: usize = 20;
     let browser = Browser::of(Role::Viewer).await;

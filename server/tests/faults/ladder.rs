@@ -41,6 +41,8 @@ fn assert_fails(ladder: &Value, failed: &str, code: &str, advice: &str) {
     {
         assert_eq!(rung["kind"], kind);
         let expected = match index {
+            // The only ladder that ends there is one without TLS.
+            _ if index < at && kind == "tls" && failed == "advertised" => "not_used",
             _ if index < at => "passed",
             _ if index == at => "failed",
             _ => "not_reached",

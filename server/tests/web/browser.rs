@@ -2,11 +2,12 @@
 
 use std::{
     collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use app::{api::accounts, caller::Cookies};
+use app::{api::accounts, caller::Cookies, error::UiError};
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -20,6 +21,8 @@ use crate::harness::Harness;
 
 /// Where the console stands.
 pub const HOST: &str = "causeway.test";
+/// Address of the proxy before the console.
+pub const PROXY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 pub const NAME: &str = "ann";
 pub const PASSWORD: &str = "correct horse";
 
@@ -71,6 +74,7 @@ pub fn api(cookies: Cookies) -> Api {
         cookies,
         site: "no-site".into(),
         limit: Duration::from_secs(60),
+        trusted_proxies: vec![PROXY],
     };
     Api::new(settings, CancellationToken::new())
 }
@@ -106,6 +110,11 @@ impl Page {
         let tag = tag.unwrap_or_else(|| panic!("no input {input} in {}", self.text));
         let value = tag.split("value=\"").nth(1).unwrap_or("\"");
         value.split('"').next().unwrap().to_owned()
+    }
+
+    /// Returns the error as the console's script reads it.
+    pub fn ui_error(&self) -> UiError {
+        serde_json::from_str(&self.text).unwrap_or_else(|why| panic!("{why}: {}", self.text))
     }
 
     pub fn assert_has(&self, words: &str) {

@@ -1,15 +1,15 @@
 //! What the gate keeps out: other sites, endless forms, people without the role.
 
-use std::time::SystemTime;
+use std::{net::SocketAddr, time::SystemTime};
 
 use app::access::Role;
-use axum::body::Body;
+use axum::{body::Body, extract::ConnectInfo};
 use model::Secret;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use store::{By, NewSession, NewUser};
 
-use crate::browser::{Browser, HOST, NAME, PASSWORD, Site, encoded, origin};
+use crate::browser::{Browser, HOST, NAME, PASSWORD, PROXY, Site, encoded, origin};
 
 #[tokio::test]
 async fn a_post_of_another_site_changes_nothing() {
@@ -50,6 +50,79 @@ async fn an_endless_form_is_refused_with_a_page() {
     assert_eq!(answer.status, 413);
     answer.assert_has("The form is too long.");
     assert!(answer.text.len() < 2_000);
+}
+
+#[tokio::test]
+async fn a_call_by_script_is_refused_in_words_that_the_page_can_read() {
+    let (site, _) = Site::set_up().await;
+    let browser = site.browser();
+    let call = |function: &str, origin: String, body: String| {
+        let request = browser.request("POST", &format!("/fn/{function}"));
+        request
+            .header("accept", "application/json")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("origin", origin)
+            .body(Body::from(body))
+            .unwrap()
+    };
+    let long = format!("name={}", "x".repeat(2 * 1024 * 1024));
+    for (function, origin, body, status, code) in [
+        (
+            "sign-in",
+            "https://evil.test".to_owned(),
+            String::new(),
+            403,
+            "request.cross_site",
+        ),
+        ("sign-in", origin(), long, 413, "request.too_long"),
+        (
+            "no-such-function",
+            origin(),
+            String::new(),
+            404,
+            "console.outdated",
+        ),
+    ] {
+        let answer = browser.send(call(function, origin, body)).await;
+        assert_eq!(answer.status, status, "{code}");
+        assert_eq!(answer.ui_error().problem.code, code);
+    }
+}
+
+#[tokio::test]
+async fn people_behind_a_proxy_are_told_apart_by_what_it_forwards() {
+    let (site, _) = Site::set_up().await;
+    let browser = site.browser();
+    browser.open("/sign-in").await;
+    let sign_in = async |guess: usize, password: &str, client: &str| {
+        // A different name each time: it is the address that is counted.
+        let name = if password == PASSWORD {
+            NAME.to_owned()
+        } else {
+            format!("guess {guess}")
+        };
+        let fields = [
+            ("name", name.as_str()),
+            ("password", password),
+            ("next", "/"),
+        ];
+        let mut request = browser
+            .form("sign-in", &fields)
+            .header("x-forwarded-for", format!("203.0.113.{guess}, {client}"))
+            .body(Body::from(encoded(&fields)))
+            .unwrap();
+        let proxy = ConnectInfo(SocketAddr::from((PROXY, 4711)));
+        request.extensions_mut().insert(proxy);
+        browser.send(request).await
+    };
+    for guess in 0..5 {
+        let wrong = sign_in(guess, "wrong horse", "192.0.2.66").await;
+        assert!(wrong.text.contains("auth.sign_in"), "{wrong:?}");
+    }
+    let waits = sign_in(5, PASSWORD, "192.0.2.66").await;
+    assert!(waits.set_cookies().is_empty(), "{waits:?}");
+    let other = sign_in(6, PASSWORD, "192.0.2.7").await;
+    assert_eq!(other.set_cookies().len(), 1, "{other:?}");
 }
 
 /// Signs somebody of `role` in.

@@ -58,7 +58,8 @@ impl Failures {
 #[must_use = "an attempt that is not settled counts as failed"]
 pub struct Attempt<'a> {
     attempts: &'a Attempts,
-    keys: Vec<Key>,
+    /// What it was counted under, and what was known before.
+    counted: Vec<(Key, Failures)>,
 }
 
 impl Attempts {
@@ -85,7 +86,7 @@ impl Attempts {
             return Err(wait_ms);
         }
         make_room(&mut failures, now_ms);
-        for key in &keys {
+        let mut count = |key: Key| {
             let known = failures.entry(key.clone()).or_insert(Failures {
                 count: 0,
                 last_ms: now_ms,
@@ -93,12 +94,14 @@ impl Attempts {
             if known.is_forgotten(now_ms) {
                 known.count = 0;
             }
+            let before = *known;
             known.count = known.count.saturating_add(1);
             known.last_ms = now_ms;
-        }
+            (key, before)
+        };
         Ok(Attempt {
             attempts: self,
-            keys,
+            counted: keys.into_iter().map(&mut count).collect(),
         })
     }
 
@@ -109,22 +112,38 @@ impl Attempts {
 }
 
 impl Attempt<'_> {
-    /// Forgets all failures under this name and from this address.
+    /// Forgets all failures under this name. Of those from this address it takes back its own alone: who has a password
+    /// must not clear the way for guessing at others'.
     pub fn succeeded(self) {
         let mut failures = self.attempts.lock();
-        for key in &self.keys {
-            failures.remove(key);
+        for (key, before) in &self.counted {
+            match key {
+                Key::Name(_) => {
+                    failures.remove(key);
+                }
+                Key::Address(_) => take_back(&mut failures, key, *before),
+            }
         }
     }
 
     /// Takes the attempt back: whether it was right could not be found out.
     pub fn undecided(self) {
         let mut failures = self.attempts.lock();
-        for key in &self.keys {
-            if let Some(known) = failures.get_mut(key) {
-                known.count = known.count.saturating_sub(1);
-            }
+        for (key, before) in &self.counted {
+            take_back(&mut failures, key, *before);
         }
+    }
+}
+
+/// Takes an attempt back. Where nothing was counted since, its moment goes too, so that nobody waits for it.
+fn take_back(failures: &mut HashMap<Key, Failures>, key: &Key, before: Failures) {
+    let Some(known) = failures.get_mut(key) else {
+        return;
+    };
+    if known.count == before.count.saturating_add(1) {
+        *known = before;
+    } else {
+        known.count = known.count.saturating_sub(1);
     }
 }
 

@@ -171,8 +171,13 @@ async fn cluster_id(context: &Context, name: &str) -> Result<Option<String>, Pro
 
 async fn name_taken(context: &Context, form: &LinkForm) -> Result<Option<String>, Problem> {
     let name = form.draft.name.trim();
-    if form.base.is_some() || form.made.is_some() {
+    if form.base.is_some() {
         return Ok(None);
+    }
+    if let Some(made) = &form.made {
+        return Ok((made != name).then(|| {
+            format!("The link is saved as `{made}` already, and a link keeps its name.")
+        }));
     }
     match context.store.link(name).await {
         // The very link of this form: somebody posted its last step twice.

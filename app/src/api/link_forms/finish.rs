@@ -1,7 +1,7 @@
 //! The last step: the plan of a form, and the link that is made or changed by it.
 
 use model::{
-    link::{LinkSpec, Phase},
+    link::{LinkSpec, LinkView, Phase},
     plan::Plan,
     problem::Problem,
 };
@@ -9,10 +9,7 @@ use model::{
 use super::{OpenForm, Person, faults, open, rebase, save, spec};
 use crate::{
     Context,
-    api::{
-        links::{self, VerbOutcome},
-        plans,
-    },
+    api::{links, plans},
     pages::link_form::step::{Place, Step},
     problems::invalid,
 };
@@ -57,7 +54,7 @@ pub async fn finish(
     Ok(match done {
         Finished::Done(name) if go == "start" => format!("/links/{name}/first"),
         Finished::Done(name) => format!("/links/{name}"),
-        Finished::PlanChanged => format!("{plan}?agreed={}", super::url_encoded(fingerprint)),
+        Finished::PlanChanged => format!("{plan}?agreed={}", super::in_query(fingerprint)),
         Finished::Conflict => format!("{plan}?conflict=1"),
     })
 }
@@ -76,6 +73,23 @@ pub async fn plan(context: &Context, person: &Person, open: &OpenForm) -> Result
     plans::plan_unsaved(context, &person.actor, spec).await
 }
 
+/// Says whether the form's plan is still the one that was agreed to.
+///
+/// # Errors
+/// `plan.refused` where it is, and refuses the whole link.
+async fn is_agreed(
+    context: &Context,
+    person: &Person,
+    open: &OpenForm,
+    agreed: &str,
+) -> Result<bool, Problem> {
+    let plan = plan(context, person, open).await?;
+    match plan.fingerprint == agreed {
+        true if !plan.refusals.is_empty() => Err(links::refused_plan(&plan)),
+        same => Ok(same),
+    }
+}
+
 /// Makes the link of a form; with the `fingerprint` of a plan that plan is started. Posted again, it makes nothing more.
 async fn make(
     context: &Context,
@@ -84,50 +98,130 @@ async fn make(
     fingerprint: Option<&str>,
 ) -> Result<Finished, Problem> {
     let mut open = open(context, person, id).await?;
-    if open.form.made.is_none() {
-        if let Some(agreed) = fingerprint {
-            let plan = plan(context, person, &open).await?;
-            if plan.fingerprint != agreed {
-                return Ok(Finished::PlanChanged);
-            }
-            if !plan.refusals.is_empty() {
-                return Err(links::refused_plan(&plan));
-            }
+    let spec = spec(&open.form).map_err(invalid)?;
+    let known = stored(context, person, &open, &spec).await?;
+    if let Some(link) = known.as_ref().filter(|link| link.phase != Phase::Draft) {
+        return already_started(link, &spec);
+    }
+    if let Some(agreed) = fingerprint
+        && !is_agreed(context, person, &open, agreed).await?
+    {
+        // Another post of this form may have started the link while this one planned.
+        return match stored(context, person, &open, &spec).await? {
+            Some(link) if link.phase != Phase::Draft => already_started(&link, &spec),
+            _ => Ok(Finished::PlanChanged),
+        };
+    }
+    let link = match known {
+        Some(link) if link.spec == spec => link,
+        Some(link) => {
+            let at = (link.spec.name.as_str(), open.form.base_revision);
+            change_once(context, person, at, &spec).await?
         }
-        let spec = spec(&open.form).map_err(invalid)?;
-        create_once(context, person, &spec).await?;
-        open.form.made = Some(spec.name.to_string());
+        None => create_once(context, person, &spec).await?,
+    };
+    let name = link.spec.name.to_string();
+    if open.form.made.as_ref() != Some(&name) || open.form.base_revision != link.revision {
+        open.form.made = Some(name.clone());
+        open.form.base_revision = link.revision;
         save(context, person, &open).await?;
     }
-    let name = open.form.made.clone().unwrap_or_default();
-    if fingerprint.is_some() {
-        start_draft(context, person, &name).await?;
+    match fingerprint {
+        Some(_) => start_draft(context, person, &link).await,
+        None => Ok(Finished::Done(name)),
     }
-    Ok(Finished::Done(name))
+}
+
+/// Returns the link that this form made before, or one just like it, which another post of the form made.
+async fn stored(
+    context: &Context,
+    person: &Person,
+    open: &OpenForm,
+    spec: &LinkSpec,
+) -> Result<Option<LinkView>, Problem> {
+    let made = open.form.made.as_deref();
+    let name = made.unwrap_or(spec.name.as_str());
+    match links::get(context, &person.actor, name).await {
+        Ok(link) => Ok(Some(link).filter(|link| made.is_some() || link.spec == *spec)),
+        Err(problem) if problem.status == 404 && made.is_none() => Ok(None),
+        Err(problem) => Err(problem),
+    }
+}
+
+/// What a post comes to whose link was started before: done if it is this link. Who posts late does not resume what
+/// somebody paused.
+fn already_started(link: &LinkView, spec: &LinkSpec) -> Result<Finished, Problem> {
+    let name = &link.spec.name;
+    if link.spec == *spec {
+        return Ok(Finished::Done(name.to_string()));
+    }
+    Err(Problem {
+        code: "link.started".to_owned(),
+        status: 409,
+        title: "This form's link was started already.".to_owned(),
+        detail: format!("Link `{name}` is not as this form says. Nothing was changed."),
+        next_step: Some(format!("Open link `{name}` and change its settings there.")),
+        ..Problem::default()
+    })
 }
 
 /// Two posts at once make one link: the second finds the very link that it wanted.
-async fn create_once(context: &Context, person: &Person, spec: &LinkSpec) -> Result<(), Problem> {
-    match links::create(context, &person.actor, spec).await {
-        Err(problem) if problem.code == "save.exists" => {
-            let known = links::get(context, &person.actor, spec.name.as_str()).await?;
+async fn create_once(
+    context: &Context,
+    person: &Person,
+    spec: &LinkSpec,
+) -> Result<LinkView, Problem> {
+    let made = links::create(context, &person.actor, spec).await;
+    let name = spec.name.as_str();
+    or_done_already(context, person, (name, spec), made).await
+}
+
+/// Two posts at once change a link once: the second finds the very link that it wanted.
+async fn change_once(
+    context: &Context,
+    person: &Person,
+    (name, revision): (&str, i64),
+    spec: &LinkSpec,
+) -> Result<LinkView, Problem> {
+    let changed = links::change(context, &person.actor, name, revision, spec).await;
+    or_done_already(context, person, (name, spec), changed).await
+}
+
+/// Returns the stored link for a save that came second, if it is what that wanted to save.
+async fn or_done_already(
+    context: &Context,
+    person: &Person,
+    (name, spec): (&str, &LinkSpec),
+    saved: Result<LinkView, Problem>,
+) -> Result<LinkView, Problem> {
+    match saved {
+        Err(problem) if matches!(problem.code.as_str(), "save.exists" | "save.conflict") => {
+            let known = links::get(context, &person.actor, name).await?;
             match known.spec == *spec {
-                true => Ok(()),
+                true => Ok(known),
                 false => Err(problem),
             }
         }
-        other => other.map(|_| ()),
+        other => other,
     }
 }
 
-/// Starts the link unless it was started once: who posts late does not resume what somebody paused.
-async fn start_draft(context: &Context, person: &Person, name: &str) -> Result<(), Problem> {
-    let link = links::get(context, &person.actor, name).await?;
-    if link.phase != Phase::Draft {
-        return Ok(());
-    }
-    match links::start(context, &person.actor, name, None).await? {
-        VerbOutcome::Done(_) | VerbOutcome::PlanChanged(_) => Ok(()),
+/// Starts the very link that was planned. Where another post did that already, it is done.
+async fn start_draft(
+    context: &Context,
+    person: &Person,
+    link: &LinkView,
+) -> Result<Finished, Problem> {
+    let name = link.spec.name.to_string();
+    match links::start_at(context, &person.actor, &name, link.revision).await {
+        Err(problem) if problem.code == "save.conflict" => {
+            let now = links::get(context, &person.actor, &name).await?;
+            match now.phase {
+                Phase::Draft => Err(problem),
+                _ => already_started(&now, &link.spec),
+            }
+        }
+        other => other.map(|_| Finished::Done(name)),
     }
 }
 
@@ -147,20 +241,24 @@ async fn apply(
     };
     let name = open.place.link.clone();
     let spec = spec(&open.form).map_err(invalid)?;
-    if let Some(agreed) = fingerprint {
-        let plan = plan(context, person, &open).await?;
-        if plan.fingerprint != agreed {
-            return Ok(Finished::PlanChanged);
+    let link = links::get(context, &person.actor, &name).await?;
+    // Where another post changed the link just so, its plan is no longer the one that was agreed to.
+    if link.spec != spec {
+        if let Some(agreed) = fingerprint
+            && !is_agreed(context, person, &open, agreed).await?
+        {
+            let now = links::get(context, &person.actor, &name).await?;
+            return Ok(match now.spec == spec {
+                true => Finished::Done(name),
+                false => Finished::PlanChanged,
+            });
         }
-        if !plan.refusals.is_empty() {
-            return Err(links::refused_plan(&plan));
+        let at = (name.as_str(), open.form.base_revision);
+        match change_once(context, person, at, &spec).await {
+            Ok(_) => {}
+            Err(problem) if problem.code == "save.conflict" => return Ok(Finished::Conflict),
+            Err(problem) => return Err(problem),
         }
-    }
-    let revision = open.form.base_revision;
-    match links::change(context, &person.actor, &name, revision, &spec).await {
-        Ok(_) => {}
-        Err(problem) if problem.code == "save.conflict" => return Ok(Finished::Conflict),
-        Err(problem) => return Err(problem),
     }
     super::discard(context, person, &open.place.id).await?;
     Ok(Finished::Done(name))

@@ -12,19 +12,16 @@ use crate::{
     components::{
         allowed::{ButtonLink, lacking},
         badge::{self, Badge},
+        coded::coded,
         icon::{Glyph, Icon},
         ladder::{LadderView, Verdict, VerdictBadge},
+        post::{Post, PostForm},
     },
-    fns::clusters::TestCluster,
 };
 
 /// A cluster's card.
 #[component]
-pub fn Card(
-    name: String,
-    view: ReadSignal<ClustersView>,
-    test: ServerAction<TestCluster>,
-) -> impl IntoView {
+pub fn Card(name: String, view: ReadSignal<ClustersView>, test: Post) -> impl IntoView {
     let key = name.clone();
     let card = Memo::new(move |_| view.with(|view| view.clusters.get(&key).cloned()));
     let href = format!("/clusters/{name}");
@@ -68,7 +65,7 @@ pub fn CardActions(
     name: String,
     /// Page to return to after a test without script.
     back: String,
-    test: ServerAction<TestCluster>,
+    test: Post,
     #[prop(into)] running: Signal<bool>,
 ) -> impl IntoView {
     let lacking = lacking(Action::Change, Resource::Cluster(&name));
@@ -76,14 +73,14 @@ pub fn CardActions(
     let (hint, why) = (lacking.clone(), lacking.clone());
     let (tested, about) = (name.clone(), name.clone());
     view! {
-        <ActionForm action=test attr:class="inline">
+        <PostForm post=test class="inline">
             <input type="hidden" name="name" value=tested />
             <input type="hidden" name="back" value=back />
             <button type="submit" disabled=move || refused || running.get() title=why>
                 {move || if running.get() { "Testing…" } else { "Test" }}
                 <span class="unseen">" " {about}</span>
             </button>
-        </ActionForm>
+        </PostForm>
         <ButtonLink
             href=format!("/clusters/{name}/edit")
             word="Edit"
@@ -140,7 +137,7 @@ pub fn ReachSentence(reach: Option<Reachability>) -> impl IntoView {
         }
         Reach::Unreachable { detail, .. } => view! {
             <p class="reach crit">
-                "Cannot be reached since " {since} " UTC: " <bdi>{detail}</bdi>
+                "Cannot be reached since " {since} " UTC: " {coded(&detail)}
             </p>
         }
         .into_any(),
@@ -156,7 +153,7 @@ pub fn Facts(card: ClusterCard) -> impl IntoView {
     let warnings = card.warnings.into_iter().map(|warning| {
         view! {
             <span class="under warn">
-                <Icon glyph=Signal::stored(Glyph::Warning) /> " " {warning}
+                <Icon glyph=Signal::stored(Glyph::Warning) /> " " {coded(&warning)}
             </span>
         }
     });
@@ -169,7 +166,7 @@ pub fn Facts(card: ClusterCard) -> impl IntoView {
             <dt>"Addresses"</dt>
             <dd><ul class="plain-list">{addresses.collect_view()}</ul></dd>
             <dt>"Security"</dt>
-            <dd><bdi>{card.security}</bdi> {warnings.collect_view()}</dd>
+            <dd>{coded(&card.security)} {warnings.collect_view()}</dd>
             <dt>"Kafka id"</dt>
             <dd>{id}</dd>
             <dt>"Links"</dt>
@@ -217,7 +214,7 @@ fn LastTest(test: Option<LadderView>) -> impl IntoView {
         <time class="muted small" datetime=format::datetime(at_ms) title=format::moment(at_ms)>
             {test.ago.clone()}
         </time>
-        <span class="under"><bdi>{test.sentence()}</bdi> {outdated}</span>
+        <span class="under">{coded(&test.sentence())} {outdated}</span>
     }
     .into_any()
 }

@@ -130,26 +130,14 @@ async fn drafts(context: &Context, person: &Person) -> Result<Vec<DraftLine>, Pr
         if missing_role(&person.actor, Action::Read, Resource::Drafts(kind)).is_some() {
             continue;
         }
-        let known = api::drafts::list(context, person, kind).await?;
-        // Revision 1 was begun and never sent: nothing is lost with it.
-        for draft in known
-            .iter()
-            .filter(|draft| draft.revision > 1)
-            .take(MOST_DRAFTS)
-        {
-            let form = match cluster_forms::open(context, person, &draft.id).await {
-                Ok(form) => form,
-                Err(problem) if problem.status == 404 => continue,
-                Err(problem) => return Err(problem),
-            };
-            lines.push(DraftLine {
-                id: draft.id.clone(),
-                path: form.path(),
-                is_edit: form.subject().is_some(),
-                name: form.body.form.name,
-                updated_at_ms: draft.updated_at_ms,
-            });
-        }
+        let known = cluster_forms::unfinished(context, person, kind).await?;
+        lines.extend(known.into_iter().take(MOST_DRAFTS).map(|draft| DraftLine {
+            id: draft.id,
+            path: draft.path,
+            is_edit: draft.is_edit,
+            name: draft.form.name,
+            updated_at_ms: draft.updated_at_ms,
+        }));
     }
     Ok(lines)
 }

@@ -2,7 +2,7 @@
 
 use model::problem::Problem;
 use serde_json::Value;
-use store::PageQuery;
+use store::{Link, PageQuery};
 
 use super::{Change, EventList, EventRow};
 use crate::{
@@ -38,14 +38,9 @@ pub async fn of_link(
     Ok(shown(list, after))
 }
 
-/// Returns a link's last `count` events.
-pub async fn last(
-    context: &Context,
-    actor: &Actor,
-    link: &str,
-    count: u32,
-) -> Result<Vec<EventRow>, Problem> {
-    let list = events::of_link(context, actor, link, &PageQuery::first(count)).await?;
+/// Returns the last `count` events of a link that somebody may read.
+pub async fn last(context: &Context, link: &Link, count: u32) -> Result<Vec<EventRow>, Problem> {
+    let list = events::of(context, link, &PageQuery::first(count)).await?;
     let short = |event: EventView| EventRow {
         changes: Vec::new(),
         ..row(event)

@@ -11,8 +11,8 @@ use crate::{
         frame::visitor,
         icon::{Glyph, Icon},
         notice::ActionNotice,
+        post::{Post, PostForm},
     },
-    fns::links::RunLink,
 };
 
 /// Says why the visitor may not do something, `None` where it is allowed.
@@ -24,7 +24,7 @@ pub fn refusal(action: Action, link: &str) -> Option<String> {
 
 /// Buttons of a link, by its phase.
 #[component]
-pub fn Actions(#[prop(into)] head: Signal<Head>, run: ServerAction<RunLink>) -> impl IntoView {
+pub fn Actions(#[prop(into)] head: Signal<Head>, run: Post) -> impl IntoView {
     let name = head.with_untracked(|head| head.name.clone());
     let phase = Memo::new(move |_| head.with(|head| head.phase));
     let run_refusal = refusal(Action::Run, &name);
@@ -75,7 +75,7 @@ fn reasons(run: Option<&str>, change: Option<&str>) -> Option<String> {
 
 #[component]
 fn VerbButton(
-    run: ServerAction<RunLink>,
+    run: Post,
     name: String,
     verb: &'static str,
     label: &'static str,
@@ -83,13 +83,13 @@ fn VerbButton(
 ) -> impl IntoView {
     let refused = refusal.is_some();
     view! {
-        <ActionForm action=run>
+        <PostForm post=run>
             <input type="hidden" name="name" value=name />
             <input type="hidden" name="verb" value=verb />
-            <button type="submit" disabled=move || refused || run.pending().get() title=refusal>
+            <button type="submit" disabled=move || refused || run.is_pending() title=refusal>
                 {label}
             </button>
-        </ActionForm>
+        </PostForm>
     }
 }
 
@@ -113,10 +113,9 @@ fn Way(
 
 /// Says what was done just now, with the way back.
 #[component]
-pub fn Done(name: String, run: ServerAction<RunLink>) -> impl IntoView {
+pub fn Done(name: String, run: Post) -> impl IntoView {
     let query = use_query_map();
     let done = Memo::new(move |_| query.with(|query| query.get("done").unwrap_or_default()));
-    let error = Signal::derive(move || run.value().get().and_then(Result::err));
     let notice = move || {
         let (text, undo) = words(&done.get())?;
         let name = name.clone();
@@ -134,7 +133,7 @@ pub fn Done(name: String, run: ServerAction<RunLink>) -> impl IntoView {
         })
     };
     view! {
-        <ActionNotice error />
+        <ActionNotice error=run.error() />
         {notice}
     }
 }

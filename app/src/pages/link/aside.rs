@@ -7,8 +7,10 @@ use super::{Behind, FindingCard, OverviewView, Way, actions::refusal};
 use crate::{
     access::Action,
     components::{
+        coded::coded,
         icon::{Glyph, Icon},
         notice::ActionNotice,
+        post::{Post, PostForm},
         sentence::SentenceText,
     },
     fns::links::DecideFinding,
@@ -81,7 +83,7 @@ fn Findings(view: ReadSignal<OverviewView>) -> impl IntoView {
     let destination = view.with_untracked(|view| view.head.destination.clone());
     let findings = Memo::new(move |_| view.with(|view| view.findings.clone()));
     let more = Memo::new(move |_| view.with(|view| view.more_findings));
-    let decide = ServerAction::<DecideFinding>::new();
+    let decide = Post::to::<DecideFinding>();
     let never = view.with_untracked(|view| view.behind.is_none());
     let nothing = move || {
         if never {
@@ -97,13 +99,12 @@ fn Findings(view: ReadSignal<OverviewView>) -> impl IntoView {
         .into_any()
     };
     let item = move |finding| view! { <FindingItem finding link=link.clone() decide /> };
-    let error = Signal::derive(move || decide.value().get().and_then(Result::err));
     view! {
         <section class="card findings" aria-labelledby="findings-title">
             <header>
                 <h2 id="findings-title">"Findings"</h2>
             </header>
-            <ActionNotice error />
+            <ActionNotice error=decide.error() />
             <Show when=move || !findings.with(Vec::is_empty) fallback=nothing>
                 <ul>
                     <For
@@ -122,11 +123,7 @@ fn Findings(view: ReadSignal<OverviewView>) -> impl IntoView {
 }
 
 #[component]
-fn FindingItem(
-    finding: FindingCard,
-    link: String,
-    decide: ServerAction<DecideFinding>,
-) -> impl IntoView {
+fn FindingItem(finding: FindingCard, link: String, decide: Post) -> impl IntoView {
     let (tone, glyph) = match finding.held {
         true => ("crit", Glyph::Hand),
         false => ("muted", Glyph::Warning),
@@ -153,7 +150,7 @@ fn FindingItem(
                     {format!(", partition {}", finding.partition)}
                     {finding.range}
                 </p>
-                <p class="small"><bdi>{finding.detail}</bdi></p>
+                <p class="small">{coded(&finding.detail)}</p>
                 {outcome}
                 {reason}
                 {ways}
@@ -172,24 +169,24 @@ fn WayForm(
     link: String,
     id: String,
     refusal: Option<String>,
-    decide: ServerAction<DecideFinding>,
+    decide: Post,
 ) -> impl IntoView {
     let refused = refusal.is_some();
     let explained = format!("way-{id}-{}", way.word);
     view! {
-        <ActionForm action=decide attr:class="way">
+        <PostForm post=decide class="way">
             <input type="hidden" name="link" value=link />
             <input type="hidden" name="finding" value=id />
             <input type="hidden" name="choice" value=way.word />
             <button
                 type="submit"
-                disabled=move || refused || decide.pending().get()
+                disabled=move || refused || decide.is_pending()
                 title=refusal
                 aria-describedby=explained.clone()
             >
                 {way.label}
             </button>
             <p class="small muted" id=explained>{way.explanation}</p>
-        </ActionForm>
+        </PostForm>
     }
 }

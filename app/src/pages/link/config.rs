@@ -1,12 +1,15 @@
 //! The tab *Config*: the link's settings in words, and as JSON to take along.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use model::format;
 use serde::{Deserialize, Serialize};
 
-use super::{Head, LinkFailed, head::LinkHead, named};
-use crate::fns::links::link_config;
+use super::{Head, failed, head::LinkHead, named};
+use crate::{
+    components::title::PageTitle,
+    fns::links::LinkConfig,
+    pages::load::{load, shown_or},
+};
 
 /// What the tab *Config* shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,17 +34,10 @@ pub struct Setting {
 #[component]
 pub fn LinkConfigPage() -> impl IntoView {
     let name = named();
-    let view = Resource::new(move || name.get(), link_config);
+    let view = load(move || LinkConfig { name: name.get() });
     view! {
-        <Title text=move || format!("{} settings", name.get()) />
-        <Transition>
-            {move || Suspend::new(async move {
-                match view.await {
-                    Ok(view) => view! { <Settings view /> }.into_any(),
-                    Err(error) => view! { <LinkFailed error /> }.into_any(),
-                }
-            })}
-        </Transition>
+        <PageTitle text=move || format!("{} settings", name.get()) />
+        {shown_or(view, |view| view! { <Settings view /> }.into_any(), failed)}
     }
 }
 

@@ -1,17 +1,19 @@
 //! `/links/{link}/delete`: asks for the typed name; the mirror topics stay.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use serde::{Deserialize, Serialize};
 
-use super::{Head, LinkFailed, actions::refusal, named};
+use super::{Head, actions::refusal, failed, named};
 use crate::{
     access::Action,
     components::{
         field::TextField,
         notice::{ActionNotice, ErrorSummary},
+        post::{Post, PostForm},
+        title::PageTitle,
     },
-    fns::links::{DeleteLink, link_to_delete},
+    fns::links::{DeleteLink, LinkToDelete},
+    pages::load::{load, shown_or},
 };
 
 /// What the page shows.
@@ -26,17 +28,10 @@ pub struct DeleteView {
 #[component]
 pub fn DeleteLinkPage() -> impl IntoView {
     let name = named();
-    let view = Resource::new(move || name.get(), link_to_delete);
+    let view = load(move || LinkToDelete { name: name.get() });
     view! {
-        <Title text=move || format!("Delete {}", name.get()) />
-        <Transition>
-            {move || Suspend::new(async move {
-                match view.await {
-                    Ok(view) => view! { <Question view /> }.into_any(),
-                    Err(error) => view! { <LinkFailed error /> }.into_any(),
-                }
-            })}
-        </Transition>
+        <PageTitle text=move || format!("Delete {}", name.get()) />
+        {shown_or(view, |view| view! { <Question view /> }.into_any(), failed)}
     }
 }
 
@@ -80,8 +75,8 @@ fn Question(view: DeleteView) -> impl IntoView {
 
 #[component]
 fn Form(name: String, revision: i64) -> impl IntoView {
-    let delete = ServerAction::<DeleteLink>::new();
-    let error = Signal::derive(move || delete.value().get().and_then(Result::err));
+    let delete = Post::to::<DeleteLink>();
+    let error = delete.error();
     let faults = Signal::derive(move || {
         error
             .get()
@@ -92,7 +87,7 @@ fn Form(name: String, revision: i64) -> impl IntoView {
     view! {
         <ActionNotice error />
         <ErrorSummary faults />
-        <ActionForm action=delete attr:class="form">
+        <PostForm post=delete class="form">
             <input type="hidden" name="name" value=name.clone() />
             <input type="hidden" name="revision" value=revision.to_string() />
             <TextField
@@ -105,6 +100,6 @@ fn Form(name: String, revision: i64) -> impl IntoView {
             <div class="actions">
                 <button type="submit" class="danger">"Delete the link"</button>
             </div>
-        </ActionForm>
+        </PostForm>
     }
 }

@@ -7,12 +7,15 @@ use super::{
     Head,
     actions::{Actions, Done},
 };
-use crate::{components::badge::StateBadge, fns::links::RunLink};
+use crate::{
+    components::{badge::StateBadge, post::Post},
+    fns::links::RunLink,
+};
 
 /// Crumbs, name, state, actions and tabs; `tab` is the last part of the tab's address, empty for the overview.
 #[component]
 pub fn LinkHead(#[prop(into)] head: Signal<Head>, tab: &'static str) -> impl IntoView {
-    let run = ServerAction::<RunLink>::new();
+    let run = Post::to::<RunLink>();
     let first = head.get_untracked();
     let name = first.name.clone();
     let state: Memo<State> = Memo::new(move |_| head.with(|head| head.state));

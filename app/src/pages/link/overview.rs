@@ -1,12 +1,12 @@
 //! The tab *Overview*.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use model::problem::Problem;
 
 use super::{
-    LinkFailed, OverviewView, TroubleNotice,
+    OverviewView, TroubleNotice,
     aside::Aside,
+    failed,
     head::LinkHead,
     listing::Listing,
     minutes::Minutes,
@@ -14,23 +14,21 @@ use super::{
     tiles::Tiles,
     topics::{Place, TopicsCard},
 };
-use crate::{fns::links::link_overview, live};
+use crate::{
+    components::title::PageTitle,
+    fns::links::LinkOverview,
+    live,
+    pages::load::{load, shown_or},
+};
 
 /// `/links/{link}`.
 #[component]
 pub fn LinkOverviewPage() -> impl IntoView {
     let name = named();
-    let view = Resource::new(move || name.get(), link_overview);
+    let view = load(move || LinkOverview { name: name.get() });
     view! {
-        <Title text=move || name.get() />
-        <Transition>
-            {move || Suspend::new(async move {
-                match view.await {
-                    Ok(view) => view! { <Overview view /> }.into_any(),
-                    Err(error) => view! { <LinkFailed error /> }.into_any(),
-                }
-            })}
-        </Transition>
+        <PageTitle text=move || name.get() />
+        {shown_or(view, |view| view! { <Overview view /> }.into_any(), failed)}
     }
 }
 

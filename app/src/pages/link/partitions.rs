@@ -7,7 +7,7 @@ use model::{format, status::State};
 use serde::{Deserialize, Serialize};
 
 use super::topics::TopicsView;
-use crate::components::badge::StateBadge;
+use crate::components::{badge::StateBadge, coded::coded};
 
 /// Partitions that are shown of one topic at most.
 pub const MOST: usize = 200;
@@ -110,6 +110,7 @@ fn Row(number: i32, view: Memo<TopicsView>) -> impl IntoView {
     let get = move |of: fn(&PartitionRow) -> String| {
         Memo::new(move |_| row.with(|row| row.as_ref().map(of).unwrap_or_default()))
     };
+    let problem = get(|row| row.problem.clone());
     let state =
         Memo::new(move |_| row.with(|row| row.as_ref().map_or(State::Unknown, |row| row.state)));
     view! {
@@ -124,7 +125,7 @@ fn Row(number: i32, view: Memo<TopicsView>) -> impl IntoView {
             <td class="phone-hidden">{get(guard)}</td>
             <td class="wide">
                 <StateBadge state />
-                <span class="under"><bdi>{get(|row| row.problem.clone())}</bdi></span>
+                <span class="under">{move || coded(&problem.get())}</span>
             </td>
         </tr>
     }

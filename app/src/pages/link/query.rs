@@ -7,7 +7,7 @@ use model::{
     nearest::nearest,
     problem::Problem,
     sample::{History, STEP_MS},
-    status::{LinkStatus, State},
+    status::LinkStatus,
     summary::{self, LinkInput},
 };
 use store::{Link, PageQuery};
@@ -23,7 +23,7 @@ use crate::{
     access::Actor,
     api::{findings, links, status},
     error::UiError,
-    pages::events,
+    pages::{events, lag::Lag},
 };
 use rows::{page_of, worst_of};
 
@@ -45,22 +45,22 @@ pub async fn overview(
     actor: &Actor,
     name: &str,
 ) -> Result<OverviewView, Problem> {
-    let found = findings::list(context, actor, name, &PageQuery::first(LOOKED_THROUGH)).await?;
-    let events = events::query::last(context, actor, name, LAST_EVENTS).await?;
+    let link = links::readable(context, actor, name).await?;
+    let found = findings::of(context, &link, &PageQuery::first(LOOKED_THROUGH)).await?;
+    let events = events::query::last(context, &link, LAST_EVENTS).await?;
     let history = context.engine.history(name).unwrap_or_default();
     let (cards, more_findings) = cards(&found.items, found.next.is_some());
-    status::with_link(context, actor, name, |link, status| OverviewView {
+    Ok(status::with(context, &link, |link, status| OverviewView {
         head: head(context, link, status),
-        now: now(status, &history),
+        now: now(context, status, &history),
         behind: behind(link, status),
         troubles: status.problems.iter().map(trouble).collect(),
         findings: cards,
         more_findings,
         events,
         topics: worst_of(status, WORST_TOPICS),
-        series: series(history),
-    })
-    .await
+        series: series(&history),
+    }))
 }
 
 /// Returns what the tab *Topics* shows of `listing`.
@@ -162,27 +162,26 @@ fn head(context: &Context, link: &Link, status: &LinkStatus) -> Head {
     }
 }
 
-fn now(status: &LinkStatus, history: &History) -> Now {
+fn now(context: &Context, status: &LinkStatus, history: &History) -> Now {
     Now {
         measured_at_ms: status.measured_at_ms,
         records_per_s: rows::rate(status.rates.records_per_s),
         bytes_per_s: (status.rates.bytes_per_s / 100_000.0).round() * 100_000.0,
-        lag_records: status.lag_records,
-        lag_time_ms: status.lag_time_ms,
+        lag: Lag::of(status, context.now_ms),
         trend: trend::words(&history.lag_records, STEP_MS),
         p50_ms: status.latency.map(|latency| latency.p50_ms.round()),
         p99_ms: status.latency.map(|latency| latency.p99_ms.round()),
     }
 }
 
-fn series(history: History) -> Series {
+fn series(history: &History) -> Series {
     Series {
         end_ms: history.end_ms(),
-        records_per_s: history.records_per_s,
-        bytes_per_s: history.bytes_per_s,
-        lag_time_ms: history.lag_time_ms,
-        p50_ms: history.p50_ms,
-        p99_ms: history.p99_ms,
+        records_per_s: history.records_per_s.clone(),
+        bytes_per_s: history.bytes_per_s.clone(),
+        lag_time_ms: history.lag_time_ms.clone(),
+        p50_ms: history.p50_ms.clone(),
+        p99_ms: history.p99_ms.clone(),
     }
 }
 
@@ -192,11 +191,10 @@ fn behind(link: &Link, status: &LinkStatus) -> Option<Behind> {
     }
     let spec = &link.spec;
     let input = LinkInput::of(status, spec.source.as_str(), spec.destination.as_str());
-    let silent = matches!(status.state, State::Waiting | State::Unknown);
     Some(Behind {
         records: input.lag_records,
         lag_time_ms: input.lag_time_ms,
-        at_least: silent || input.unknown_partitions > 0,
+        at_least: input.as_of_ms.is_some() || input.unknown_partitions > 0,
         sentence: summary::stays_behind(&input),
     })
 }

@@ -33,7 +33,7 @@ pub fn Tiles(view: ReadSignal<OverviewView>) -> impl IntoView {
             />
             <Tile
                 name="Lag"
-                value=get(|now| format::lag(now.lag_time_ms, now.lag_records))
+                value=get(|now| now.lag.time())
                 unit=""
                 note=get(lag_note)
                 values=series(|series| &series.lag_time_ms)
@@ -52,11 +52,13 @@ pub fn Tiles(view: ReadSignal<OverviewView>) -> impl IntoView {
 }
 
 fn lag_note(now: &Now) -> String {
-    let records = format::records_or_unknown(now.lag_records);
-    match (now.lag_records, now.trend.as_str()) {
+    let (lag, trend) = (&now.lag, now.trend.as_str());
+    match (lag.records, trend) {
         (None, _) => String::new(),
-        (_, "") => records,
-        (_, trend) => format!("{records} · {trend}"),
+        (_, "") => lag.records(),
+        // Where it goes is known only while it is measured.
+        (_, _) if lag.as_of_ms.is_some() => lag.records(),
+        (_, trend) => format!("{} · {trend}", lag.records()),
     }
 }
 

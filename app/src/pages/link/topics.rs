@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use model::{format, status::State};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Head, LinkFailed,
+    Head, failed,
     head::LinkHead,
     listing::{self, Listing, ROWS, STATES, Sort},
     named,
@@ -18,10 +17,16 @@ use super::{
 use crate::{
     components::{
         badge::StateBadge,
+        coded::coded,
         order::{SteadyOrder, WaitingUpdates},
+        title::PageTitle,
     },
-    fns::links::link_topics,
+    fns::links::LinkTopics,
     live,
+    pages::{
+        lag::amount,
+        load::{load, shown_or},
+    },
 };
 
 /// One page of a link's topics.
@@ -31,6 +36,8 @@ pub struct TopicsView {
     pub total: u32,
     /// All partitions of the link.
     pub partitions: u32,
+    /// The last moment for which the lags surely hold, milliseconds since the epoch UTC; `None` while they are measured.
+    pub lag_as_of_ms: Option<i64>,
     /// Topics that the filter leaves.
     pub matching: u32,
     /// Source topics on this page, in their order.
@@ -46,7 +53,10 @@ pub struct TopicsView {
 pub struct TopicRow {
     pub mirror: String,
     pub partitions: u32,
+    /// Of the partitions whose lag is known.
     pub lag_records: Option<i64>,
+    /// Partitions whose lag is not known.
+    pub unknown: u32,
     pub records_per_s: f64,
     pub state: State,
     /// What keeps it from being copied, one sentence; empty where nothing does.
@@ -73,23 +83,20 @@ pub fn LinkTopicsPage() -> impl IntoView {
     let name = named();
     let query = use_query_map();
     let listing = Memo::new(move |_| query.with(|query| Listing::of(|key| query.get(key))));
-    let view = Resource::new(
-        move || (name.get(), listing.get().query()),
-        |(name, query)| link_topics(name, query),
-    );
+    let view = load(move || LinkTopics {
+        name: name.get(),
+        listing: listing.get().query(),
+    });
     view! {
-        <Title text=move || format!("{} topics", name.get()) />
-        <Transition>
-            {move || Suspend::new(async move {
-                match view.await {
-                    Ok(view) => {
-                        let listing = listing.get_untracked();
-                        view! { <TopicsTab view listing /> }.into_any()
-                    }
-                    Err(error) => view! { <LinkFailed error /> }.into_any(),
-                }
-            })}
-        </Transition>
+        <PageTitle text=move || format!("{} topics", name.get()) />
+        {shown_or(
+            view,
+            move |view| {
+                let listing = listing.get_untracked();
+                view! { <TopicsTab view listing /> }.into_any()
+            },
+            failed,
+        )}
     }
 }
 
@@ -118,10 +125,13 @@ pub fn TopicsCard(
     let counts = Memo::new(move |_| {
         let (topics, partitions) = view.with(|view| (view.total, view.partitions));
         let grouped = |count: u32| format::grouped(i64::from(count));
+        let as_of = view.with(|view| view.lag_as_of_ms);
+        let as_of = as_of.map(|ms| format!(", lag as of {}", format::moment(ms)));
         format!(
-            "{} topics, {} partitions",
+            "{} topics, {} partitions{}",
             grouped(topics),
-            grouped(partitions)
+            grouped(partitions),
+            as_of.unwrap_or_default()
         )
     });
     let shown = Memo::new(move |_| view.with(|view| view.order.len() as u32));
@@ -209,6 +219,7 @@ fn Row(topic: String, view: Memo<TopicsView>, listing: Listing, base: String) ->
     };
     let state =
         Memo::new(move |_| row.with(|row| row.as_ref().map_or(State::Unknown, |row| row.state)));
+    let note = get(|row| row.note.clone());
     let is_open = listing.open == topic;
     let href = format!("{base}{}", listing.toggled(&topic).query());
     let partitions = is_open.then(|| view! { <Partitions view /> });
@@ -232,7 +243,7 @@ fn Row(topic: String, view: Memo<TopicsView>, listing: Listing, base: String) ->
             <td class="num" data-label="Records/s">{get(|row| format::rate(row.records_per_s))}</td>
             <td data-label="State">
                 <StateBadge state />
-                <span class="under"><bdi>{get(|row| row.note.clone())}</bdi></span>
+                <span class="under">{move || coded(&note.get())}</span>
             </td>
         </tr>
         {partitions}
@@ -240,9 +251,9 @@ fn Row(topic: String, view: Memo<TopicsView>, listing: Listing, base: String) ->
 }
 
 fn lag(row: &TopicRow) -> String {
-    match row.lag_records {
-        Some(0) => "up to date".to_owned(),
-        records => format::records_or_unknown(records),
+    match (row.lag_records, row.unknown) {
+        (Some(0), 0) => "up to date".to_owned(),
+        (records, unknown) => amount(records, unknown, row.partitions),
     }
 }
 

@@ -9,6 +9,7 @@ use model::{
 use super::view::{Difference, FormView, PlanView};
 use crate::{
     components::{
+        coded::coded,
         icon::{Glyph, Icon},
         notice::{ActionNotice, ProblemNotice},
     },
@@ -109,11 +110,11 @@ fn PlanCard(plan: Plan) -> impl IntoView {
     let refusals = plan
         .refusals
         .iter()
-        .map(|text| view! { <li class="crit">"! " <bdi>{text.clone()}</bdi></li> });
+        .map(|text| view! { <li class="crit">"! " {coded(text)}</li> });
     let warnings = plan
         .warnings
         .iter()
-        .map(|text| view! { <li class="warn"><bdi>{text.clone()}</bdi></li> });
+        .map(|text| view! { <li class="warn">{coded(text)}</li> });
     let (refusals, warnings) = (refusals.collect_view(), warnings.collect_view());
     let more = plan.topics.len().saturating_sub(MOST_TOPICS);
     let headline = headline(&plan);
@@ -209,7 +210,7 @@ fn PlanRow(topic: TopicPlan) -> impl IntoView {
     let warnings = topic
         .warnings
         .into_iter()
-        .map(|text| view! { <li><bdi>{text}</bdi></li> });
+        .map(|text| view! { <li>{coded(&text)}</li> });
     view! {
         <tr>
             <td><span class=format!("sign {tone}")><code>{sign}</code> " " {word}</span></td>
@@ -218,7 +219,7 @@ fn PlanRow(topic: TopicPlan) -> impl IntoView {
             <td class="num" data-label="Partitions">{topic.partitions}</td>
             <td class="num" data-label="To copy">{backlog}</td>
             <td class="small wide">
-                <bdi>{details}</bdi>
+                {coded(&details)}
                 <ul class="warn">{warnings.collect_view()}</ul>
             </td>
         </tr>

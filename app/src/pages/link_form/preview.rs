@@ -7,7 +7,7 @@ use super::{
     step::{Place, Step},
     view::{Mark, PreviewRow, PreviewView},
 };
-use crate::components::{badge::Badge, icon::Glyph, notice::ProblemNotice};
+use crate::components::{badge::Badge, coded::coded, icon::Glyph, notice::ProblemNotice};
 
 /// Rows of one page.
 const ROWS: u32 = 50;
@@ -172,7 +172,7 @@ fn TopicRow(row: PreviewRow) -> impl IntoView {
             <td class="mono wide"><bdi>{row.topic}</bdi></td>
             <td class="mono wide" data-label="Mirror topic"><bdi>{row.mirror.unwrap_or_else(|| "–".to_owned())}</bdi></td>
             <td><Badge tone glyph word /></td>
-            <td class="small because"><bdi>{row.because}</bdi> {tick}</td>
+            <td class="small because">{coded(&row.because)} {tick}</td>
         </tr>
     }
 }

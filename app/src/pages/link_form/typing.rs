@@ -3,13 +3,19 @@
 use std::time::Duration;
 
 use leptos::{
-    form::FromFormData, leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local,
+    leptos_dom::helpers::TimeoutHandle, prelude::*, server_fn::ServerFn, task::spawn_local,
 };
 use wasm_bindgen::JsCast;
 use web_sys::{Element, FormData, HtmlFormElement};
 
 use super::view::PreviewView;
-use crate::fns::link_forms::{PreviewLinkTopics, preview_link_topics};
+use crate::{
+    components::post::fields_of,
+    fns::{
+        call::{post, read},
+        link_forms::PreviewLinkTopics,
+    },
+};
 
 /// How long the typing must rest.
 const REST: Duration = Duration::from_millis(400);
@@ -32,7 +38,8 @@ pub fn follow(show: WriteSignal<PreviewView>) -> impl Fn(leptos::ev::Event) {
         let ask = move || {
             let Some(input) = input_of(&form) else { return };
             spawn_local(async move {
-                let answer = preview_link_topics(input.id, input.draft, input.filter).await;
+                let answer = post(PreviewLinkTopics::PATH, &input).await;
+                let answer = answer.and_then(|text| read(&text));
                 // What was asked before the last key is out of date.
                 if let (Ok(view), Some(newest)) = (answer, turn.try_get_value())
                     && newest == mine
@@ -55,7 +62,7 @@ fn form_of(event: &leptos::ev::Event) -> Option<HtmlFormElement> {
     target.closest("form").ok()??.dyn_into().ok()
 }
 
-fn input_of(form: &HtmlFormElement) -> Option<PreviewLinkTopics> {
+fn input_of(form: &HtmlFormElement) -> Option<String> {
     let data = FormData::new_with_form(form).ok()?;
-    PreviewLinkTopics::from_form_data(&data).ok()
+    Some(fields_of(&data))
 }

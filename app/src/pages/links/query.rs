@@ -22,7 +22,7 @@ pub async fn view(context: &Context, person: &Person) -> Result<LinksView, Probl
     };
     Ok(LinksView {
         links: overview::query::view(context, &person.actor).await?,
-        drafts: drafts.iter().map(|(_, open)| row(open)).collect(),
+        drafts: drafts.iter().map(row).collect(),
         now_ms: context.now_ms,
     })
 }

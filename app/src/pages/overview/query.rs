@@ -13,7 +13,7 @@ use model::{
 use store::{Link, PageQuery};
 
 use super::{Attention, LinkRow, OverviewView};
-use crate::{Context, access::Actor, api};
+use crate::{Context, access::Actor, api, pages::lag::Lag};
 
 /// Attention is asked for at most this often; the rest stands on the links' pages.
 const MOST_ATTENTION: usize = 8;
@@ -63,12 +63,11 @@ fn see(context: &Context, link: &Link, status: &LinkStatus) -> Seen {
         destination: spec.destination.to_string(),
         state: status.state,
         note: note(status, input.eta_ms),
-        lag_time_ms: status.lag_time_ms,
-        lag_records: status.lag_records,
+        lag: Lag::of(status, context.now_ms),
         records_per_s: status.rates.records_per_s.round(),
         bytes_per_s: (status.rates.bytes_per_s / 1_000.0).round() * 1_000.0,
         p99_ms: status.latency.map(|latency| latency.p99_ms.round()),
-        rate: history.records_per_s,
+        rate: history.records_per_s.clone(),
     };
     Seen {
         input,

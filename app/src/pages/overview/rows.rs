@@ -73,8 +73,8 @@ fn Row(name: String, view: ReadSignal<OverviewView>) -> impl IntoView {
                 .map_or(model::status::State::Unknown, |row| row.state)
         })
     });
-    let lag_time = get(|row| format::lag(row.lag_time_ms, row.lag_records));
-    let lag_records = get(|row| format::records_or_unknown(row.lag_records));
+    let lag_time = get(|row| row.lag.time());
+    let lag_records = get(|row| row.lag.records());
     let from_to = get(|row| format!("{} → {}", row.source, row.destination));
     let rate = Signal::derive(move || {
         row.with(|row| row.as_ref().map(|r| r.rate.clone()).unwrap_or_default())

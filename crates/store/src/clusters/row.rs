@@ -2,7 +2,7 @@
 
 use model::{
     Name,
-    cluster::{ClusterSpec, Sasl, SaslMechanism, Tls},
+    cluster::{ClusterSpec, ClusterView, Sasl, SaslMechanism, Tls},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{Row, any::AnyRow};
@@ -48,6 +48,13 @@ pub(crate) async fn fetch(
     name: &str,
     key: &Key,
 ) -> Result<Cluster, StoreError> {
+    cluster(&fetch_row(transaction, name).await?, key)
+}
+
+pub(super) async fn fetch_row(
+    transaction: &mut Transaction,
+    name: &str,
+) -> Result<AnyRow, StoreError> {
     let row = sqlx::query(
         "SELECT id, name, spec, password, cluster_id, revision, created_at_ms, updated_at_ms \
          FROM clusters WHERE name = $1",
@@ -55,11 +62,10 @@ pub(crate) async fn fetch(
     .bind(name)
     .fetch_optional(&mut **transaction)
     .await?;
-    let row = row.ok_or_else(|| StoreError::NotFound {
+    row.ok_or_else(|| StoreError::NotFound {
         kind: KIND,
         name: name.to_owned(),
-    })?;
-    cluster(&row, key)
+    })
 }
 
 /// Checks at opening that the key is the one that sealed the secrets.
@@ -145,6 +151,25 @@ fn stored_spec(spec: &ClusterSpec) -> String {
 }
 
 pub(super) fn cluster(row: &AnyRow, key: &Key) -> Result<Cluster, StoreError> {
+    let (mut cluster, sealed) = unopened(row)?;
+    if let (Some(sasl), Some(sealed)) = (&mut cluster.spec.sasl, sealed) {
+        sasl.password = Some(key.open(&sealed, password_place(&cluster.id))?);
+    }
+    Ok(cluster)
+}
+
+/// Reads what is shown of a cluster; its password stays sealed.
+pub(super) fn view(row: &AnyRow) -> Result<ClusterView, StoreError> {
+    let (cluster, sealed) = unopened(row)?;
+    let mut view = cluster.view();
+    if let Some(sasl) = &mut view.sasl {
+        sasl.has_password = sealed.is_some();
+    }
+    Ok(view)
+}
+
+/// Reads a cluster without its password, and the sealed password.
+fn unopened(row: &AnyRow) -> Result<(Cluster, Option<String>), StoreError> {
     let id: String = row.try_get("id")?;
     let place = |column| Place {
         table: "clusters",
@@ -154,10 +179,6 @@ pub(super) fn cluster(row: &AnyRow, key: &Key) -> Result<Cluster, StoreError> {
     let name: String = row.try_get("name")?;
     let name = Name::try_from(name).map_err(|_| place("name").corrupt("not a legal name"))?;
     let stored: StoredSpec = json::read(row.try_get("spec")?, place("spec"))?;
-    let sealed: Option<String> = row.try_get("password")?;
-    let password = sealed
-        .map(|sealed| key.open(&sealed, password_place(&id)))
-        .transpose()?;
     let spec = ClusterSpec {
         name,
         title: stored.title,
@@ -166,15 +187,16 @@ pub(super) fn cluster(row: &AnyRow, key: &Key) -> Result<Cluster, StoreError> {
         sasl: stored.sasl.map(|sasl| Sasl {
             mechanism: sasl.mechanism,
             username: sasl.username,
-            password,
+            password: None,
         }),
     };
-    Ok(Cluster {
+    let cluster = Cluster {
         spec,
         cluster_id: row.try_get("cluster_id")?,
         revision: row.try_get("revision")?,
         created_at_ms: row.try_get("created_at_ms")?,
         updated_at_ms: row.try_get("updated_at_ms")?,
         id,
-    })
+    };
+    Ok((cluster, row.try_get("password")?))
 }

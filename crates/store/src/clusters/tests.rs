@@ -8,6 +8,7 @@ on_both!(
     a_name_is_taken_once,
     what_is_missing_is_not_found,
     lists_by_name_page_by_page,
+    what_is_shown_needs_no_password_opened,
     an_update_without_password_keeps_the_stored_one,
     an_update_without_sign_in_forgets_the_password,
     an_update_expects_the_revision,
@@ -120,6 +121,28 @@ async fn lists_by_name_page_by_page(db: &Db) {
     }
     assert_eq!(sizes, [2, 2, 1]);
     assert_eq!(names, ["a", "a1", "a2", "b", "c"]);
+}
+
+async fn what_is_shown_needs_no_password_opened(db: &Db) {
+    let store = db.open().await;
+    let stored = store.create_cluster(&cluster_spec("east"), ANN).await;
+    let view = stored.unwrap().view();
+    assert!(view.sasl.as_ref().unwrap().has_password);
+    // No key opens this one.
+    sqlx::query("UPDATE clusters SET password = 'v1:damaged'")
+        .execute(&store.pool)
+        .await
+        .unwrap();
+    assert!(store.cluster("east").await.is_err());
+    assert_eq!(store.cluster_view("east").await.unwrap(), view);
+    let page = store.cluster_views(&PageQuery::first(10)).await.unwrap();
+    assert_eq!(page.items, [view]);
+    let open = ClusterSpec {
+        sasl: None,
+        ..cluster_spec("west")
+    };
+    store.create_cluster(&open, ANN).await.unwrap();
+    assert_eq!(store.cluster_view("west").await.unwrap().sasl, None);
 }
 
 async fn an_update_without_password_keeps_the_stored_one(db: &Db) {

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use model::{
-    Secret,
-    saved_draft::{DraftKind, DraftSummary},
-};
+use model::{Secret, saved_draft::DraftKind};
+use serde_json::Value;
 use sqlx::{Row, any::AnyRow};
 
-use super::{Draft, KIND};
+use super::{Draft, KIND, ListedDraft};
 use crate::{
     Key, StoreError,
     database::Transaction,
@@ -31,7 +29,7 @@ pub(super) async fn fetch(
     since_ms: i64,
 ) -> Result<Draft, StoreError> {
     let row = sqlx::query(
-        "SELECT id, kind, owner_id, subject, base_revision, body, secrets, revision, created_at_ms, updated_at_ms \
+        "SELECT id, kind, owner_id, subject, body, secrets, revision, created_at_ms, updated_at_ms \
          FROM drafts WHERE id = $1 AND owner_id = $2 AND updated_at_ms > $3",
     )
     .bind(id)
@@ -47,16 +45,16 @@ pub(super) async fn insert(
     draft: &Draft,
     key: &Key,
 ) -> Result<(), StoreError> {
+    // `base_revision` stays empty: forms keep the revision that they began with in their bodies.
     sqlx::query(
         "INSERT INTO drafts \
-         (id, kind, owner_id, subject, base_revision, body, secrets, revision, created_at_ms, updated_at_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
+         (id, kind, owner_id, subject, body, secrets, revision, created_at_ms, updated_at_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
     )
     .bind(&draft.id)
     .bind(draft.kind.as_str())
     .bind(&draft.owner_id)
     .bind(&draft.subject)
-    .bind(draft.base_revision)
     .bind(json::write(&draft.body))
     .bind(sealed(draft, key)?)
     .bind(draft.revision)
@@ -120,11 +118,17 @@ fn kind(row: &AnyRow, id: &str) -> Result<DraftKind, StoreError> {
     json::from_word(row.try_get("kind")?, place(id, "kind"))
 }
 
-pub(super) fn summary(row: &AnyRow) -> Result<DraftSummary, StoreError> {
+fn body(row: &AnyRow, id: &str) -> Result<Value, StoreError> {
+    let body: String = row.try_get("body")?;
+    json::read(&body, place(id, "body"))
+}
+
+pub(super) fn listed(row: &AnyRow) -> Result<ListedDraft, StoreError> {
     let id: String = row.try_get("id")?;
-    Ok(DraftSummary {
+    Ok(ListedDraft {
         kind: kind(row, &id)?,
         subject: row.try_get("subject")?,
+        body: body(row, &id)?,
         revision: row.try_get("revision")?,
         created_at_ms: row.try_get("created_at_ms")?,
         updated_at_ms: row.try_get("updated_at_ms")?,
@@ -142,13 +146,11 @@ fn draft(row: &AnyRow, key: &Key) -> Result<Draft, StoreError> {
         }
         None => BTreeMap::new(),
     };
-    let body: String = row.try_get("body")?;
     Ok(Draft {
         kind: kind(row, &id)?,
         owner_id: row.try_get("owner_id")?,
         subject: row.try_get("subject")?,
-        base_revision: row.try_get("base_revision")?,
-        body: json::read(&body, place(&id, "body"))?,
+        body: body(row, &id)?,
         secrets,
         revision: row.try_get("revision")?,
         created_at_ms: row.try_get("created_at_ms")?,

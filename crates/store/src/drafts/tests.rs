@@ -10,6 +10,7 @@ on_both!(
     others_drafts_are_not_there,
     is_gone_fourteen_days_after_the_last_change,
     lists_by_kind_last_changed_first,
+    one_that_cannot_be_read_is_left_out_of_the_list,
     the_oldest_beyond_the_limit_make_room,
 );
 
@@ -25,7 +26,6 @@ fn new(owner: &str, kind: DraftKind) -> NewDraft {
         kind,
         owner_id: owner.to_owned(),
         subject: "west".to_owned(),
-        base_revision: Some(4),
         body: json!({ "title": "a" }),
         secrets: secrets(&[("password", "canary-1"), ("key", "canary-2")]),
     }
@@ -158,6 +158,32 @@ async fn lists_by_kind_last_changed_first(db: &Db) {
     assert_eq!(store.drafts("bob", DraftKind::Link, NOW).await.unwrap(), []);
 }
 
+async fn one_that_cannot_be_read_is_left_out_of_the_list(db: &Db) {
+    let (store, owner) = store_with_owner(db).await;
+    let mut ids = Vec::new();
+    for at in 0..3 {
+        let new = new(&owner, DraftKind::Link);
+        ids.push(store.create_draft(new, NOW + at).await.unwrap().id);
+    }
+    sqlx::query("UPDATE drafts SET body = '{', secrets = 'v1:damaged' WHERE id = $1")
+        .bind(&ids[1])
+        .execute(&store.pool)
+        .await
+        .unwrap();
+    sqlx::query("UPDATE drafts SET secrets = 'v1:damaged' WHERE id = $1")
+        .bind(&ids[0])
+        .execute(&store.pool)
+        .await
+        .unwrap();
+    let listed = store.drafts(&owner, DraftKind::Link, NOW).await.unwrap();
+    let listed: Vec<_> = listed
+        .iter()
+        .map(|draft| (&draft.id, &draft.body))
+        .collect();
+    let body = json!({ "title": "a" });
+    assert_eq!(listed, [(&ids[2], &body), (&ids[0], &body)]);
+}
+
 async fn the_oldest_beyond_the_limit_make_room(db: &Db) {
     let (store, owner) = store_with_owner(db).await;
     for at in 0..=MOST {
@@ -170,4 +196,17 @@ async fn the_oldest_beyond_the_limit_make_room(db: &Db) {
         .unwrap();
     assert_eq!(i64::try_from(listed.len()).unwrap(), MOST);
     assert_eq!(listed.last().unwrap().created_at_ms, NOW + 1);
+    let oldest = listed.last().unwrap().id.clone();
+    let touched = store
+        .save_draft(&owner, &oldest, change(Expect::Any), NOW + 1)
+        .await
+        .unwrap();
+    let another = new(&owner, DraftKind::Link);
+    store.create_draft(another, NOW + 2 * MOST).await.unwrap();
+    let kept = store.draft(&owner, &touched.id, NOW + 2 * MOST).await;
+    assert_eq!(
+        kept.unwrap().revision,
+        2,
+        "one that was only begun goes first"
+    );
 }

@@ -5,6 +5,7 @@ on_both!(
     is_found_by_its_hash_while_it_is_good,
     ends_after_twelve_hours_without_a_request,
     a_request_is_noted_at_most_once_a_minute,
+    is_found_by_its_id_among_many_and_counts_as_used,
     an_ended_session_is_gone_at_once_and_leaves_an_event,
     the_sessions_that_are_over_go_with_the_next_sign_in,
 );
@@ -68,6 +69,27 @@ async fn a_request_is_noted_at_most_once_a_minute(db: &Db) {
         noted.push(listed[0].last_seen_at_ms - NOW);
     }
     assert_eq!(noted, [0, 60_000, 60_000, 60_000, 120_000]);
+}
+
+async fn is_found_by_its_id_among_many_and_counts_as_used(db: &Db) {
+    let store = db.open().await;
+    let user = user(&store).await;
+    let session = store.create_session(new(&user, 0), ANN).await.unwrap();
+    for byte in 1..=u8::try_from(LISTED).unwrap() {
+        store
+            .create_session(new(&user, byte), later(1))
+            .await
+            .unwrap();
+    }
+    let listed = store.sessions_of(&user.id, NOW + 1).await.unwrap();
+    assert!(!listed.contains(&session), "too long ago for the list");
+    let found = store.session(&session.id, NOW + 1).await.unwrap();
+    assert_eq!(found, Some((session.clone(), user)));
+    let used_at = NOW + IDLE_MS - 1;
+    assert!(store.session(&session.id, used_at).await.unwrap().is_some());
+    let later = store.session(&session.id, used_at + IDLE_MS - 1).await;
+    assert_eq!(later.unwrap().unwrap().0.last_seen_at_ms, used_at);
+    assert_eq!(store.session("another", NOW + 1).await.unwrap(), None);
 }
 
 async fn an_ended_session_is_gone_at_once_and_leaves_an_event(db: &Db) {

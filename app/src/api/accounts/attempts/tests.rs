@@ -47,19 +47,36 @@ fn names_and_addresses_are_counted_apart() {
 }
 
 #[test]
-fn a_success_clears_and_an_undecided_attempt_does_not_count() {
+fn a_success_clears_the_name_and_an_undecided_attempt_does_not_count() {
     let attempts = Attempts::default();
     for _ in 0..4 {
-        assert_eq!(fail(&attempts, "ann", HERE, 0), None);
+        assert_eq!(fail(&attempts, "ann", None, 0), None);
     }
     for _ in 0..9 {
-        attempts.begin("ann", HERE, 0).unwrap().undecided();
+        attempts.begin("ann", None, 0).unwrap().undecided();
     }
-    attempts.begin("ann", HERE, 0).unwrap().succeeded();
+    attempts.begin("ann", None, 0).unwrap().succeeded();
     for _ in 0..5 {
-        assert_eq!(fail(&attempts, "ann", HERE, 0), None);
+        assert_eq!(fail(&attempts, "ann", None, 0), None);
     }
-    assert!(fail(&attempts, "ann", HERE, 0).is_some());
+    assert!(fail(&attempts, "ann", None, 0).is_some());
+}
+
+#[test]
+fn who_signs_in_between_does_not_clear_the_way_for_guesses_from_the_same_address() {
+    let attempts = Attempts::default();
+    for guess in 0..5 {
+        let name = format!("victim {guess}");
+        assert_eq!(fail(&attempts, &name, HERE, 0), None);
+        if guess < 4 {
+            attempts.begin("mallory", HERE, 0).unwrap().succeeded();
+        }
+    }
+    assert!(fail(&attempts, "victim 5", HERE, 0).is_some());
+    for name in ["ann", "bea"] {
+        let right = attempts.begin(name, HERE, 10_000);
+        right.expect("nobody waits for who signed in").succeeded();
+    }
 }
 
 #[test]

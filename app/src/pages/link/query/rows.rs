@@ -49,6 +49,7 @@ fn view(status: &LinkStatus, listing: &Listing, rows: usize) -> TopicsView {
     TopicsView {
         total: status.topics.len() as u32,
         partitions: partitions as u32,
+        lag_as_of_ms: status.lag_as_of_ms(),
         matching: found.len() as u32,
         order: shown().map(|topic| topic.topic.clone()).collect(),
         rows: shown()
@@ -96,6 +97,11 @@ fn row(topic: &TopicStatus) -> TopicRow {
         mirror: topic.mirror_topic.clone(),
         partitions: topic.partitions.len() as u32,
         lag_records: topic.lag_records,
+        unknown: topic
+            .partitions
+            .iter()
+            .filter(|partition| partition.lag_records.is_none())
+            .count() as u32,
         records_per_s: rate(topic.rates.records_per_s),
         state: topic.state,
         note: problem

@@ -141,3 +141,17 @@ fn settings_of_a_mirror_that_differ_are_told_in_its_row_and_one_by_one_when_it_i
     let drift = "Drift: `segment.ms` is the destination's default, wanted is `5`.";
     assert_eq!(opened(&orders).settings, [told, drift]);
 }
+
+#[test]
+fn a_topic_with_a_partition_whose_lag_is_unknown_says_so() {
+    let mut one = topic("a", State::Mirroring, Some(0), 0.0);
+    one.partitions[1].lag_records = None;
+    let mut status = status(vec![one]);
+    let page = page_of(&status, &Listing::default());
+    assert_eq!(page.rows["a"].unknown, 1);
+    assert_eq!(page.lag_as_of_ms, None);
+    status.state = State::Paused;
+    status.since_ms = 7;
+    status.measured_at_ms = 9;
+    assert_eq!(page_of(&status, &Listing::default()).lag_as_of_ms, Some(7));
+}
