@@ -121,8 +121,8 @@ impl LinkHandle {
         self.commands.clone()
     }
 
-    pub(crate) fn status(&self) -> LinkStatus {
-        self.status.borrow().clone()
+    pub(crate) fn statuses(&self) -> watch::Receiver<LinkStatus> {
+        self.status.clone()
     }
 
     /// Says whether the link's loop has ended without having been told to: by a panic.
