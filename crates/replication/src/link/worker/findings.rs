@@ -1,7 +1,7 @@
 //! Findings: recorded where they were found, held where a person must choose, carried out when one did.
 
 use model::{
-    finding::{Finding, FindingKind, FindingState},
+    finding::{Choice, Finding, FindingKind, FindingState},
     link::{OnRefused, Policy},
 };
 use tracing::{info, warn};
@@ -87,7 +87,7 @@ impl Worker {
             at_ms: decision.at_ms,
         };
         self.record_finding(id, finding.clone());
-        if finding.kind == FindingKind::Refused && decision.choice == model::finding::Choice::Skip {
+        if finding.kind == FindingKind::Refused && decision.choice == Choice::Skip {
             return self.skip(id, &finding);
         }
         self.partitions[id.0].stage = Stage::Due { at_ms: now_ms };
@@ -113,7 +113,9 @@ impl Worker {
         let policy = self.link.spec.policies.get(&FindingKind::Refused);
         let skips =
             self.link.spec.on_refused == OnRefused::Skip || policy == Some(&Policy::Continue);
-        if skips {
+        // The choice was made, and the process ended before it was carried out.
+        let chosen = self.choices.get(&finding.id) == Some(&Choice::Skip);
+        if skips || chosen {
             self.skip(id, &finding)
         } else {
             self.hold(id, finding)
@@ -142,7 +144,8 @@ impl Worker {
         let Some(position) = &mut partition.position else {
             return;
         };
-        if position.source_next <= from {
+        // Before it: what comes first is sent first. Behind it: it was left out before.
+        if position.source_next == from {
             position.source_next = to;
             position.epoch += 1;
             position.next_sequence = 0;
