@@ -20,7 +20,12 @@ pub(super) struct PartitionId(pub(super) usize);
 #[derive(Debug)]
 pub(super) enum Event {
     Fetch(FetchEvent),
-    Slot { slot: u32, news: SlotNews },
+    /// `task` tells the task that tells it from those before.
+    Slot {
+        slot: u32,
+        task: u64,
+        news: SlotNews,
+    },
 }
 
 /// What a fetch connection tells.
@@ -40,7 +45,11 @@ pub(super) enum Done {
     /// The control topic stands.
     Prepared(Result<Prepared, Box<Problem>>),
     /// New records of control partition 0, and the offset read to.
-    Followed(Result<(Vec<ControlEntry>, i64), PortError>),
+    Followed {
+        /// The offset read from.
+        from: i64,
+        result: Result<(Vec<ControlEntry>, i64), PortError>,
+    },
     SourceMetadata(Result<Arc<ClusterMetadata>, Error>),
     DestinationMetadata(Result<Arc<ClusterMetadata>, Error>),
     FetchOpened {

@@ -291,7 +291,7 @@ impl Worker {
     fn event(&mut self, event: Event) {
         match event {
             Event::Fetch(event) => self.fetched(event),
-            Event::Slot { slot, news } => self.slot_news(slot, news),
+            Event::Slot { slot, task, news } => self.slot_news(slot, task, news),
         }
     }
 
@@ -311,7 +311,7 @@ impl Worker {
     fn done(&mut self, done: Done) {
         match done {
             Done::Prepared(result) => self.prepared(result),
-            Done::Followed(result) => self.followed(result),
+            Done::Followed { from, result } => self.followed(from, result),
             Done::SourceMetadata(result) => self.source_metadata(result),
             Done::DestinationMetadata(result) => self.destination_metadata(result),
             Done::FetchOpened { key, result } => self.fetch_opened(key, result),
@@ -400,6 +400,7 @@ impl Worker {
         self.wake_delayed(now_ms);
         self.start_take_overs(now_ms);
         self.replace_panicked();
+        self.lose_panicked_slots(now_ms);
         self.open_lines(now_ms);
         let slots: Vec<u32> = self.slots.keys().copied().collect();
         for slot in slots {
@@ -424,7 +425,10 @@ impl Worker {
             let (wire, from) = (self.wire.clone(), self.root.next_offset);
             self.jobs.spawn(async move {
                 use crate::protocol::ports::ControlLog;
-                Done::Followed(wire.read(0, from).await)
+                Done::Followed {
+                    from,
+                    result: wire.read(0, from).await,
+                }
             });
         }
         if !self.noted && self.root.spec.is_some() && self.note.start(now_ms) {

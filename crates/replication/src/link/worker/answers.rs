@@ -29,6 +29,9 @@ impl Worker {
         {
             producer.requests -= 1;
             producer.bytes -= parts.iter().map(|part| part.bytes).sum::<usize>();
+            for part in &parts {
+                producer.came_back(self.partitions[part.id.0].slot);
+            }
             if !producer.ready.is_empty() {
                 self.traffic.sending.insert(key);
             }
@@ -37,13 +40,18 @@ impl Worker {
             Ok(reply) => {
                 self.throttled_ms += reply.throttle.as_millis() as u64;
                 for (part, ack) in parts.into_iter().zip(reply.acks) {
-                    self.answered(part, Some((ack.error, ack.base_offset)));
+                    self.answered(part, Ok((ack.error, ack.base_offset)));
                 }
             }
             Err(error) => {
                 debug!(%error, "a produce request was not answered");
+                let ended_ms = self.wire.monotonic_ms();
+                let failed = match error {
+                    Error::Withheld => Failed::Unsent,
+                    _ => Failed::NoReply { ended_ms },
+                };
                 for part in parts {
-                    self.answered(part, None);
+                    self.answered(part, Err(failed));
                 }
                 let open = self
                     .traffic
@@ -56,8 +64,8 @@ impl Worker {
         }
     }
 
-    /// Judges the answer for one batch: error code and base offset, or none at all.
-    pub(super) fn answered(&mut self, part: SentPart, answer: Option<(ErrorCode, i64)>) {
+    /// Judges the answer for one batch: error code and base offset, or why there is none.
+    pub(super) fn answered(&mut self, part: SentPart, answer: Result<(ErrorCode, i64), Failed>) {
         part.queued.answered(part.bytes);
         let id = part.id;
         let partition = &mut self.partitions[id.0];
@@ -68,10 +76,11 @@ impl Worker {
             return;
         };
         let verdict = match answer {
-            Some((ErrorCode::NONE, base_offset)) => flow.acknowledged(base_offset),
-            Some((error, _)) => flow.failed(Failed::Code(error.0)),
-            None => flow.failed(Failed::NoReply),
+            Ok((ErrorCode::NONE, base_offset)) => flow.acknowledged(base_offset),
+            Ok((error, _)) => flow.failed(Failed::Code(error.0)),
+            Err(failed) => flow.failed(failed),
         };
+        let answer = answer.ok();
         match verdict {
             Verdict::Acknowledged => {
                 if let Some((_, base_offset)) = answer {

@@ -21,10 +21,10 @@ impl Worker {
         finding.state = FindingState::Held;
         self.record_finding(id, finding.clone());
         self.stop_following(id);
-        let timeout_ms = self.produce_timeout_ms();
+        let (now_ms, on_its_way) = (self.wire.monotonic_ms(), self.on_its_way());
         let partition = &mut self.partitions[id.0];
         warn!(topic = finding.topic, partition = finding.partition, kind = ?finding.kind, "partition held: {}", finding.detail);
-        partition.end_flow(timeout_ms);
+        partition.end_flow(now_ms, on_its_way);
         partition.problem = None;
         partition.stage = Stage::Held(Box::new(finding));
     }
@@ -124,7 +124,7 @@ impl Worker {
 
     /// Leaves a refused record out: a new epoch begins behind it, so that nobody can write it any more.
     pub(super) fn skip(&mut self, id: PartitionId, refused: &Finding) {
-        let timeout_ms = self.produce_timeout_ms();
+        let on_its_way = self.on_its_way();
         let Some((from, to)) = refused.source else {
             return;
         };
@@ -140,7 +140,7 @@ impl Worker {
         self.record_finding(id, skipped);
         let now_ms = self.wire.monotonic_ms();
         let partition = &mut self.partitions[id.0];
-        partition.end_flow(timeout_ms);
+        partition.end_flow(now_ms, on_its_way);
         let Some(position) = &mut partition.position else {
             return;
         };

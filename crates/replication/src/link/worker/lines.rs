@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::FutureExt;
 use kafka::{
     Error, Purpose,
     fetch::{FetchConnection, FetchOptions},
@@ -23,7 +24,7 @@ use crate::{
 
 /// How long a connection stays closed after its task panicked: what made it panic may still be there, and the problem has
 /// to be seen.
-const FAULT_PAUSE_MS: i64 = 2_000;
+pub(super) const FAULT_PAUSE_MS: i64 = 2_000;
 
 impl Worker {
     pub(super) fn fetcher_closed(&mut self, serial: u64, error: &Error) {
@@ -62,19 +63,35 @@ impl Worker {
 
     fn line_lost(&mut self, key: ConnectionKey, problem: Problem) {
         let now_ms = self.wire.monotonic_ms();
-        self.traffic.failed(key, now_ms);
+        let ready = self.traffic.failed(key, now_ms);
+        self.not_ready(ready);
         self.refresh(key.side);
         for partition in &mut self.partitions {
             if partition.following == Some(key) {
                 partition.following = None;
                 partition.lane += 1;
             }
-            if key.side == Side::Produce {
-                partition.ready = false;
-            }
         }
         let wall_ms = self.wire.wall_ms();
         self.traffic.problems.note(key, problem, wall_ms);
+    }
+
+    /// Closes the produce connections that carry requests of a slot: nothing of them shall reach a broker any more.
+    pub(super) fn close_lines_of(&mut self, slot: u32) {
+        let now_ms = self.wire.monotonic_ms();
+        for (key, connection) in self.traffic.carrying(slot) {
+            // Only its beginning is wanted, which ends the connection at once.
+            let _ = connection.close().now_or_never();
+            let ready = self.traffic.failed(key, now_ms);
+            self.not_ready(ready);
+        }
+    }
+
+    /// Partitions whose producer is gone wait for another.
+    fn not_ready(&mut self, ids: impl IntoIterator<Item = PartitionId>) {
+        for id in ids {
+            self.partitions[id.0].ready = false;
+        }
     }
 
     fn fetch_task_ended(&self, key: ConnectionKey) -> Problem {
@@ -137,9 +154,15 @@ impl Worker {
             }
             if let Some((broker, _)) = self.destination_leader(id) {
                 wanted.insert(self.traffic.count.key(Side::Produce, broker, id));
+                let alone = self.traffic.count.alone_key(broker, id);
+                // Kept once it is there: history goes on and off.
+                if self.produce_key(broker, id) == alone || self.traffic.producer(alone).is_some() {
+                    wanted.insert(alone);
+                }
             }
         }
-        self.traffic.retain(&wanted);
+        let ready = self.traffic.retain(&wanted);
+        self.not_ready(ready);
         for key in wanted {
             if self.traffic.want(key, now_ms) {
                 self.open(key);
@@ -197,13 +220,8 @@ impl Worker {
         match result {
             Ok(connection) => {
                 let serial = self.traffic.next_serial();
-                let producer = Producer {
-                    connection,
-                    serial,
-                    ready: std::collections::VecDeque::new(),
-                    requests: 0,
-                    bytes: 0,
-                };
+                let alone = self.traffic.count.is_alone(key);
+                let producer = Producer::new(connection, serial, alone);
                 self.line_opened(key, Line::Produce(Box::new(producer)));
                 for index in 0..self.partitions.len() {
                     self.make_ready(PartitionId(index));

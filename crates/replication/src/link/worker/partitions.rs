@@ -1,5 +1,7 @@
 //! Which partitions work: made of what the control topic lists, started, drained, settled.
 
+use std::time::Duration;
+
 use kafka::fetch::FetchKey;
 use model::link::Phase;
 use tracing::debug;
@@ -105,7 +107,7 @@ impl Worker {
             queued: Queued::default(),
             ready: false,
             store_due: false,
-            quiet_at_ms: 0,
+            quiet: Quiet::default(),
             renewal: None,
             singly: None,
             refusal: None,
@@ -174,6 +176,7 @@ impl Worker {
                 .mirror_topic_id
                 .clone_from(&position.mirror_topic_id);
         }
+        partition.quiet.lost(slot.quiet_at_ms);
         partition.failures = 0;
         partition.stage = Stage::Due { at_ms: now_ms };
     }
@@ -195,9 +198,9 @@ impl Worker {
     /// Forgets everything that only the slot's owner may know.
     pub(super) fn abandon(&mut self, id: PartitionId) {
         self.stop_following(id);
-        let produce_timeout_ms = self.produce_timeout_ms();
+        let (now_ms, on_its_way) = (self.wire.monotonic_ms(), self.on_its_way());
         let partition = &mut self.partitions[id.0];
-        partition.end_flow(produce_timeout_ms);
+        partition.end_flow(now_ms, on_its_way);
         partition.stage = Stage::Idle;
         partition.problem = None;
         if !self
@@ -210,8 +213,8 @@ impl Worker {
         }
     }
 
-    pub(super) fn produce_timeout_ms(&self) -> i64 {
-        self.context.settings.produce_timeout.as_millis() as i64
+    pub(super) fn on_its_way(&self) -> Duration {
+        longest_on_its_way(self.context.settings.produce_timeout)
     }
 
     /// Stops sending; idle once nothing is in flight.
@@ -240,7 +243,7 @@ impl Worker {
 
     /// Moves a settling or draining partition on when its last reply is there.
     pub(super) fn settle(&mut self, id: PartitionId) {
-        let (now_ms, timeout_ms) = (self.wire.monotonic_ms(), self.produce_timeout_ms());
+        let (now_ms, on_its_way) = (self.wire.monotonic_ms(), self.on_its_way());
         let partition = &mut self.partitions[id.0];
         if partition.in_flight() > 0 {
             return;
@@ -253,7 +256,7 @@ impl Worker {
                         partition.map.push(segment);
                     }
                 }
-                partition.end_flow(timeout_ms);
+                partition.end_flow(now_ms, on_its_way);
                 partition.stage = Stage::Idle;
                 partition.problem = None;
             }
@@ -272,7 +275,7 @@ impl Worker {
                         partition.map.push(segment);
                     }
                 }
-                partition.end_flow(timeout_ms);
+                partition.end_flow(now_ms, on_its_way);
                 if let Some((code, range)) = partition.refusal.take() {
                     return self.refused(id, code, range);
                 }

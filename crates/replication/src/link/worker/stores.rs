@@ -22,6 +22,7 @@ impl Worker {
             return;
         };
         slot.acknowledged += 1;
+        self.problems.clear(super::slots::place(number).as_str());
         for stored in slot.open.take().unwrap_or_default() {
             let partition = &mut self.partitions[stored.id.0];
             if partition.generation != stored.generation {
@@ -163,7 +164,7 @@ impl Worker {
 
     pub(super) fn open_until_ms(&self, number: u32) -> i64 {
         let of_slot = self.partitions.iter().filter(|p| p.slot == number);
-        of_slot.map(|p| p.quiet_at_ms).max().unwrap_or(0)
+        of_slot.map(|p| p.quiet.until_ms()).max().unwrap_or(0)
     }
 
     /// Says whether data of the slot flows.

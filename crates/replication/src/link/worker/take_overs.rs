@@ -56,18 +56,19 @@ impl Worker {
             return;
         };
         let (guard_ms, policies) = (self.guard_ms(), self.policies());
+        let (now_ms, on_its_way) = (self.wire.monotonic_ms(), self.on_its_way());
         let may_append = self.may_append(id);
         let partition = &mut self.partitions[id.0];
-        let Some(slot) = self.slots.get(&partition.slot) else {
+        if !self.slots.contains_key(&partition.slot) {
             return;
-        };
+        }
         partition.stage = Stage::TakingOver;
         (partition.source_leader, partition.destination_leader) =
             (source_leader, destination_leader);
         let generation = partition.generation;
         let stored = partition.position.clone();
         let map = partition.map.clone();
-        let quiet_at_ms = partition.quiet_at_ms.max(slot.quiet_at_ms);
+        let quiet_at_ms = partition.quiet.at_ms(now_ms, on_its_way);
         // Known to this process only after it had a flow of its own.
         let acknowledged_end = (generation > 0)
             .then(|| stored.as_ref().map(|p| p.destination_end))
@@ -147,6 +148,9 @@ impl Worker {
         let partition = &mut self.partitions[id.0];
         if partition.generation != generation || !matches!(partition.stage, Stage::TakingOver) {
             return;
+        }
+        if result.is_ok() {
+            partition.quiet.heard(now_ms);
         }
         match result {
             Ok(Outcome::Resumed(resumed)) => self.resumed(id, *resumed),
