@@ -88,6 +88,14 @@ pub(super) struct Partition {
     pub(super) problem: Option<Problem>,
     /// Take-overs in a row that delivered nothing.
     pub(super) failures: u32,
+    /// Damaged replies of the source in a row.
+    pub(super) faults: u32,
+    /// A batch that arrived damaged at the destination, by its first source offset, and how often in a row.
+    pub(super) corrupt: Option<(i64, u32)>,
+    /// When its position was handed to its slot last; monotonic.
+    pub(super) handed_ms: i64,
+    /// The source is being asked whether it still holds what was fetched; nothing is fetched meanwhile.
+    pub(super) verifying: bool,
 }
 
 impl Partition {

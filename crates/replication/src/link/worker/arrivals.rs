@@ -95,7 +95,7 @@ impl Worker {
             flow.gap(gap.to, gap.leader_epoch, gap.explained);
         }
         match fetched.decoded.fault {
-            None => partition.failures = 0,
+            None => partition.faults = 0,
             Some(fault) => self.damaged(id, &fault),
         }
         self.make_ready(id);
@@ -192,11 +192,11 @@ impl Worker {
     /// Bytes arrived damaged: they are fetched again, and shown if that does not help.
     pub(super) fn damaged(&mut self, id: PartitionId, fault: &str) {
         let partition = &mut self.partitions[id.0];
-        partition.failures += 1;
+        partition.faults += 1;
         partition.following = None;
-        let failures = partition.failures;
-        warn!(topic = %partition.identity.source_topic, fault, failures, "fetched data is damaged");
-        if failures >= FAULTS_SHOWN {
+        let faults = partition.faults;
+        warn!(topic = %partition.identity.source_topic, fault, faults, "fetched data is damaged");
+        if faults >= FAULTS_SHOWN {
             self.partition_problem(
                 id,
                 Problem {

@@ -122,6 +122,10 @@ impl Worker {
             ends: EndHistory::default(),
             problem: None,
             failures: 0,
+            faults: 0,
+            corrupt: None,
+            handed_ms: 0,
+            verifying: false,
         });
     }
 
@@ -280,7 +284,11 @@ impl Worker {
                     return self.refused(id, code, range);
                 }
                 partition.failures += 1;
-                let delay_ms = if partition.failures > 1 { 200 } else { 0 };
+                // Once is a leader that moved; what comes again without a delivery between is not over soon.
+                let delay_ms = match partition.failures {
+                    1 => 0,
+                    failures => 200 << failures.min(5),
+                };
                 partition.stage = Stage::Due {
                     at_ms: now_ms + delay_ms,
                 };

@@ -190,7 +190,9 @@ impl Worker {
             self.record_finding(id, finding.clone());
         }
         let partition = &mut self.partitions[id.0];
-        partition.problem = None;
+        // Whatever else troubles it is over only when something is delivered.
+        let of_take_over = |problem: &mut Problem| problem.code.starts_with("partition.");
+        partition.problem.take_if(of_take_over);
         if let Some(end) = resumed.map_cut {
             partition.map.cut(end);
         }
