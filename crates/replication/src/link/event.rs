@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use kafka::{Error, client::ClusterMetadata, fetch::FetchConnection, produce::ProduceConnection};
-use model::problem::Problem;
+use model::{link::Isolation, problem::Problem};
 
 use super::{fetch::FetchedLane, slot::SlotNews, traffic::ConnectionKey};
 use crate::ledger::LedgerError;
@@ -54,6 +54,8 @@ pub(super) enum Done {
     DestinationMetadata(Result<Arc<ClusterMetadata>, Error>),
     FetchOpened {
         key: ConnectionKey,
+        /// What it fetches at.
+        isolation: Isolation,
         result: Result<FetchConnection, Error>,
     },
     ProduceOpened {

@@ -314,7 +314,11 @@ impl Worker {
             Done::Followed { from, result } => self.followed(from, result),
             Done::SourceMetadata(result) => self.source_metadata(result),
             Done::DestinationMetadata(result) => self.destination_metadata(result),
-            Done::FetchOpened { key, result } => self.fetch_opened(key, result),
+            Done::FetchOpened {
+                key,
+                isolation,
+                result,
+            } => self.fetch_opened(key, isolation, result),
             Done::ProduceOpened { key, result } => self.produce_opened(key, result),
             Done::TakenOver {
                 id,

@@ -8,7 +8,7 @@ use kafka::{
     fetch::{FetchConnection, FetchOptions},
     produce::ProduceConnection,
 };
-use model::problem::Problem;
+use model::{link::Isolation, problem::Problem};
 
 use super::Worker;
 use crate::{
@@ -172,9 +172,9 @@ impl Worker {
 
     pub(super) fn open(&mut self, key: ConnectionKey) {
         let wire = self.wire.clone();
-        let isolation = self.root.spec.as_ref().map(|spec| spec.meaning.isolation);
+        let isolation = self.isolation();
         let options = FetchOptions {
-            isolation: fetch_isolation(isolation.unwrap_or(self.link.spec.isolation)),
+            isolation: fetch_isolation(isolation),
             max_wait: std::time::Duration::from_millis(250),
             min_bytes: 1,
             max_bytes: FETCH_BYTES as i32,
@@ -185,7 +185,11 @@ impl Worker {
                 Side::Fetch => {
                     let opened = wire.source.open(key.broker, Purpose::Ask).await;
                     let result = opened.and_then(|c| FetchConnection::new(c, options));
-                    Done::FetchOpened { key, result }
+                    Done::FetchOpened {
+                        key,
+                        isolation,
+                        result,
+                    }
                 }
                 Side::Produce => Done::ProduceOpened {
                     key,
@@ -198,8 +202,16 @@ impl Worker {
     pub(super) fn fetch_opened(
         &mut self,
         key: ConnectionKey,
+        isolation: Isolation,
         result: Result<FetchConnection, Error>,
     ) {
+        if !self.traffic.is_opening(key) {
+            return;
+        }
+        if isolation != self.isolation() {
+            // It changed while the connection was being opened.
+            return self.open(key);
+        }
         match result {
             Ok(connection) => {
                 let serial = self.traffic.next_serial();
@@ -217,6 +229,9 @@ impl Worker {
         key: ConnectionKey,
         result: Result<ProduceConnection, Error>,
     ) {
+        if !self.traffic.is_opening(key) {
+            return;
+        }
         match result {
             Ok(connection) => {
                 let serial = self.traffic.next_serial();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kafka::fetch::FetchKey;
-use model::link::Phase;
+use model::link::{Isolation, Phase};
 use tracing::debug;
 
 use super::Worker;
@@ -17,7 +17,13 @@ use crate::{
         traffic::Side,
     },
     meter::{EndHistory, RateMeter},
-    protocol::{control::TopicRecord, offset_map::OffsetMap, ports::Clock, position::Identity},
+    protocol::{
+        control::TopicRecord,
+        offset_map::OffsetMap,
+        ports::Clock,
+        position::{Identity, Meaning},
+        quiet::{Quiet, longest_on_its_way},
+    },
 };
 
 impl Worker {
@@ -357,9 +363,17 @@ impl Worker {
         Some((leader.broker, leader.epoch))
     }
 
+    /// Returns the meaning of sequences in force, once the control topic has told it.
+    pub(super) fn meaning(&self) -> Option<Meaning> {
+        self.root.spec.as_ref().map(|spec| spec.meaning)
+    }
+
+    pub(super) fn isolation(&self) -> Isolation {
+        let meaning = self.meaning();
+        meaning.map_or(self.link.spec.isolation, |meaning| meaning.isolation)
+    }
+
     pub(super) fn read_committed(&self) -> bool {
-        let spec = self.root.spec.as_ref();
-        let isolation = spec.map_or(self.link.spec.isolation, |spec| spec.meaning.isolation);
-        isolation == model::link::Isolation::ReadCommitted
+        self.isolation() == Isolation::ReadCommitted
     }
 }

@@ -216,7 +216,7 @@ impl Worker {
                 self.problem(RECORDS, malformed_problem(&cause));
             }
             Ok((entries, end)) => {
-                let meaning = self.root.spec.as_ref().map(|spec| spec.meaning);
+                let meaning = self.meaning();
                 // Slot 0's owner knows what it wrote before it reads it here.
                 let owned = self.slots.get(&0).is_some_and(SlotEntry::owned);
                 let ours = self.root.spec.clone().filter(|_| owned);
@@ -224,10 +224,11 @@ impl Worker {
                 if let Some(ours) = ours {
                     self.root.spec = Some(ours);
                 }
-                let changed = self.root.spec.as_ref().map(|spec| spec.meaning) != meaning;
-                if changed && meaning.is_some() {
-                    self.meaning_changed();
+                if let Err(error) = folded {
+                    return self.problem(RECORDS, malformed_problem(&error.to_string()));
                 }
+                self.problems.clear(RECORDS);
+                self.heed_meaning(meaning);
                 self.root.next_offset = self.root.next_offset.max(end);
                 self.root_known = true;
                 self.problems.clear("follow");
@@ -318,6 +319,7 @@ impl Worker {
         slot.stage = SlotStage::Owned;
         slot.quiet_at_ms = quiet_at_ms;
         slot.last_store_ms = now_ms;
+        let meaning = self.root.spec.as_ref().map(|spec| spec.meaning);
         self.findings
             .extend(state.findings.iter().map(|(id, f)| (id.clone(), f.clone())));
         if number == 0 {
@@ -328,6 +330,7 @@ impl Worker {
             self.producer_errand.hurry(now_ms);
         }
         slot.state = state;
+        self.heed_meaning(meaning);
         self.reconcile_partitions();
         self.claim_slots();
     }

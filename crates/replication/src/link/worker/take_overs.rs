@@ -145,6 +145,8 @@ impl Worker {
         result: Result<Outcome, PortError>,
     ) {
         let now_ms = self.wire.monotonic_ms();
+        let meaning = self.meaning();
+        let in_force = |resumed: &Resumed| meaning == Some(resumed.position.meaning);
         let partition = &mut self.partitions[id.0];
         if partition.generation != generation || !matches!(partition.stage, Stage::TakingOver) {
             return;
@@ -153,6 +155,10 @@ impl Worker {
             partition.quiet.heard(now_ms);
         }
         match result {
+            // The settings have changed while the logs were read.
+            Ok(Outcome::Resumed(resumed)) if !in_force(&resumed) => {
+                partition.stage = Stage::Due { at_ms: now_ms };
+            }
             Ok(Outcome::Resumed(resumed)) => self.resumed(id, *resumed),
             Ok(Outcome::Held(finding)) => self.hold(id, *finding),
             Ok(Outcome::Wait(why, time)) => {
@@ -225,7 +231,8 @@ impl Worker {
     /// The take-over's outcome stands in the control topic: data flows.
     pub(super) fn start_copying(&mut self, id: PartitionId) {
         let guard_ms = self.guard_ms();
-        let runs = self.may_run(id);
+        let (now_ms, on_its_way) = (self.wire.monotonic_ms(), self.on_its_way());
+        let (runs, meaning) = (self.may_run(id), self.meaning());
         let partition = &mut self.partitions[id.0];
         if !runs {
             partition.stage = Stage::Idle;
@@ -235,11 +242,12 @@ impl Worker {
         else {
             return;
         };
-        let slot_quiet_ms = self
-            .slots
-            .get(&partition.slot)
-            .map_or(0, |slot| slot.quiet_at_ms);
-        let quiet_at_ms = partition.quiet_at_ms.max(slot_quiet_ms);
+        if meaning != Some(resumed.position.meaning) {
+            // The settings have changed while it was being stored.
+            partition.stage = Stage::Due { at_ms: now_ms };
+            return;
+        }
+        let quiet_at_ms = partition.quiet.at_ms(now_ms, on_its_way);
         if resumed.must_store && resumed.position.epoch > 0 && resumed.position.epoch_records == 0 {
             crash_point("epoch-stored-before-first-batch");
         }
