@@ -105,8 +105,9 @@ impl Worker {
     pub(super) fn verify(&mut self, id: PartitionId, epoch: i32) {
         self.make_ready(id);
         self.stop_following(id);
-        let partition = &self.partitions[id.0];
+        let partition = &mut self.partitions[id.0];
         let Some(flow) = &partition.flow else { return };
+        partition.verifying = true;
         let (offset, before) = (flow.fetch_offset(), flow.fetch_epoch());
         let generation = partition.generation;
         let source = SourcePort::new(self.wire.clone(), &partition.identity);
@@ -132,6 +133,7 @@ impl Worker {
         if partition.generation != generation {
             return;
         }
+        partition.verifying = false;
         match result {
             Ok(true) => {
                 partition.verified_epoch = Some(epoch);

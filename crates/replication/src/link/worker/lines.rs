@@ -144,11 +144,11 @@ impl Worker {
             if !matches!(partition.stage, Stage::Copying) {
                 continue;
             }
-            let (following, in_need) = (partition.following, partition.following.is_none());
+            let following = partition.following;
             if let Some((broker, _)) = self.source_leader(id) {
                 let key = self.traffic.count.key(Side::Fetch, broker, id);
                 wanted.insert(key);
-                if in_need || following != Some(key) {
+                if following != Some(key) {
                     self.follow(id);
                 }
             }

@@ -305,6 +305,9 @@ impl Worker {
 
     /// Asks a fetch connection for the partition's records from where its flow wants them.
     pub(super) fn follow(&mut self, id: PartitionId) {
+        if self.partitions[id.0].verifying {
+            return;
+        }
         self.stop_following(id);
         let Some((broker, leader_epoch)) = self.source_leader(id) else {
             return self.refresh(Side::Fetch);
