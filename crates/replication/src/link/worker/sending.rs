@@ -102,10 +102,10 @@ impl Worker {
         let (alone, most) = (producer.alone, producer.request_bytes());
         let candidates: Vec<PartitionId> = producer.ready.drain(..).collect();
         let mut request = Request::default();
-        let mut again = Vec::new();
+        let (mut again, mut left_out) = (Vec::new(), Vec::new());
         for id in candidates {
-            if request.bytes >= REQUEST_BYTES {
-                again.push(id);
+            if request.bytes >= most {
+                left_out.push(id);
                 continue;
             }
             self.partitions[id.0].ready = false;
@@ -121,7 +121,8 @@ impl Worker {
         }
         let sent = !request.parts.is_empty();
         if let Some(producer) = self.traffic.producer(key) {
-            producer.ready.extend(again);
+            // Who found no room goes first next time.
+            producer.ready.extend(left_out.into_iter().chain(again));
         }
         if sent {
             self.dispatch(key, request);

@@ -7,10 +7,15 @@ use super::{
     slots::{STORE_PARTITIONS, SlotStage, Stored},
 };
 use crate::{
-    link::{event::PartitionId, partition::Stage, slot::Ask},
+    link::{
+        event::PartitionId,
+        partition::{Partition, Stage},
+        slot::Ask,
+    },
     protocol::{
         claim::{RENEW_BUSY, RENEW_IDLE},
         control::write_progress,
+        flow::Flow,
         ports::Clock,
         position::Position,
     },
@@ -106,15 +111,13 @@ impl Worker {
         let mut stored = Vec::new();
         let mut records = Vec::new();
         let mut more = false;
-        for partition in self.partitions.iter_mut().filter(|p| p.slot == number) {
-            let dirty = partition.flow.as_ref().is_some_and(|flow| flow.dirty());
-            if !dirty && !partition.store_due {
-                continue;
-            }
+        for id in self.to_store(number) {
             if stored.len() == STORE_PARTITIONS {
                 more = true;
                 break;
             }
+            let partition = &mut self.partitions[id.0];
+            partition.handed_ms = now_ms;
             if let Some(flow) = &mut partition.flow {
                 for segment in flow.take_segments() {
                     partition.map.push(segment);
@@ -155,6 +158,17 @@ impl Worker {
             warn!(slot = number, "the slot's task did not take a store");
         }
         true
+    }
+
+    /// Returns the partitions of a slot that have something to store: first those that wait for it, then those whose last
+    /// store is longest ago.
+    pub(super) fn to_store(&self, number: u32) -> Vec<PartitionId> {
+        let changed = |p: &&Partition| {
+            p.slot == number && (p.store_due || p.flow.as_ref().is_some_and(Flow::dirty))
+        };
+        let mut changed: Vec<&Partition> = self.partitions.iter().filter(changed).collect();
+        changed.sort_by_key(|p| (!p.store_due, p.handed_ms));
+        changed.into_iter().map(|p| p.id).collect()
     }
 
     pub(super) fn slot_is_drained(&self, number: u32) -> bool {
