@@ -74,6 +74,8 @@ pub(super) enum Done {
         epoch: i32,
         result: Result<bool, PortError>,
     },
+    /// What each of these mirrors takes in one batch, bytes.
+    Sizes(Result<Vec<(Arc<str>, usize)>, Error>),
     /// A data producer id for the link.
     ProducerId(Result<i64, Error>),
     Topics(Box<super::topics::PassResult>),

@@ -2,7 +2,7 @@
 //!
 //! Its parts: [`slots`] (which slots are ours) and [`stores`] (what is stored in them), [`partitions`] (who works),
 //! [`take_overs`] and [`findings`], [`lines`] (connections), [`arrivals`], [`sending`] and [`answers`] (batches in and out),
-//! [`topics`], [`metadata`] and [`settings`] (what is to be mirrored), [`status`] (what is shown).
+//! [`topics`], [`metadata`], [`sizes`] and [`settings`] (what is to be mirrored), [`status`] (what is shown).
 //!
 //! **Invariants:** a partition has a flow only while its slot is ours and its stage is copying, settling or draining; a
 //! batch is sent only under a fresh lease; what a tick stores was acknowledged before.
@@ -15,6 +15,7 @@ mod metadata;
 mod partitions;
 mod sending;
 mod settings;
+mod sizes;
 mod slots;
 mod status;
 mod stores;
@@ -133,6 +134,10 @@ pub(super) struct Worker {
     destination_errand: Errand,
     producer_errand: Errand,
     topics_errand: Errand,
+    /// Asks what mirrors take in one batch.
+    sizes: Errand,
+    /// Largest batch that a mirror takes, bytes.
+    message_bytes: HashMap<Arc<str>, usize>,
     topics: topics::TopicsState,
     selection: Selection,
     traffic: Traffic,
@@ -196,6 +201,8 @@ impl Worker {
             destination_errand: Errand::default(),
             producer_errand: Errand::default(),
             topics_errand: Errand::default(),
+            sizes: Errand::default(),
+            message_bytes: HashMap::new(),
             topics: topics::TopicsState::default(),
             traffic: Traffic::new(),
             delayed: Vec::new(),
@@ -333,6 +340,7 @@ impl Worker {
             } => {
                 self.verified(id, generation, epoch, result);
             }
+            Done::Sizes(result) => self.sizes(result),
             Done::ProducerId(result) => self.producer_id(result),
             Done::Topics(result) => self.topics_passed(*result),
             Done::ControlTopicNoted(result) => self.control_topic_noted(result),
@@ -449,6 +457,7 @@ impl Worker {
                 Done::DestinationMetadata(wire.destination_metadata(&mirrors).await)
             });
         }
+        self.ask_sizes(now_ms);
         self.run_topics_errands(now_ms);
     }
 

@@ -147,9 +147,9 @@ pub enum Failed {
 
 /// INVALID_PRODUCER_EPOCH and PRODUCER_FENCED.
 const FENCED: [i16; 2] = [47, 90];
-/// MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, INVALID_TIMESTAMP, UNSUPPORTED_COMPRESSION_TYPE, INVALID_RECORD. The shell
-/// adds 2 (CORRUPT_MESSAGE) when it came three times for one batch.
-const REFUSED: [i16; 5] = [10, 18, 32, 76, 87];
+/// CORRUPT_MESSAGE, which the shell believes when it came three times for one batch, MESSAGE_TOO_LARGE,
+/// RECORD_LIST_TOO_LARGE, INVALID_TIMESTAMP, UNSUPPORTED_COMPRESSION_TYPE, INVALID_RECORD.
+const REFUSED: [i16; 6] = [2, 10, 18, 32, 76, 87];
 
 #[derive(Debug)]
 enum Item<B> {

@@ -16,6 +16,10 @@ use crate::{
     },
 };
 
+const CORRUPT_MESSAGE: i16 = 2;
+/// Times that the same batch must arrive damaged before it is taken for damaged.
+const CORRUPT_TIMES: u32 = 3;
+
 impl Worker {
     pub(super) fn replied(&mut self, replied: Replied) {
         let Replied {
@@ -109,11 +113,26 @@ impl Worker {
                 source_from,
                 source_to,
             } => {
-                self.batch_refused(id, code, (source_from, source_to), part.records);
+                let range = (source_from, source_to);
+                self.forget_size(id, code);
+                if code == CORRUPT_MESSAGE && !self.is_corrupt(id, source_from) {
+                    self.take_over_again(id, "a batch arrived damaged");
+                } else {
+                    self.batch_refused(id, code, range, part.records);
+                }
             }
         }
         self.settle(id);
         self.make_ready(id);
+    }
+
+    /// Notes that the destination found a batch damaged; returns whether that is the batch's own fault, not the line's.
+    pub(super) fn is_corrupt(&mut self, id: PartitionId, source_from: i64) -> bool {
+        let partition = &mut self.partitions[id.0];
+        let before = partition.corrupt.filter(|(from, _)| *from == source_from);
+        let times = before.map_or(0, |(_, times)| times) + 1;
+        partition.corrupt = (times < CORRUPT_TIMES).then_some((source_from, times));
+        times >= CORRUPT_TIMES
     }
 
     /// The destination does not take a batch: its records go one by one, and the one that is refused alone is judged.
@@ -190,10 +209,5 @@ impl Worker {
             self.latency
                 .record(wall_ms - part.first_timestamp_ms, records);
         }
-    }
-
-    /// Bytes from which a batch goes alone: near what the mirror takes.
-    pub(super) fn alone_bytes(&self, _id: PartitionId) -> usize {
-        900 << 10
     }
 }

@@ -254,6 +254,7 @@ impl Worker {
         partition.flow = Some(Flow::new(&resumed, quiet_at_ms, guard_ms));
         partition.generation += 1;
         partition.live_from = None;
+        self.want_size(id);
         self.follow(id);
     }
 
