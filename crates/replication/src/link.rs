@@ -13,6 +13,8 @@ mod prepare;
 mod problems;
 mod queued;
 mod slot;
+#[cfg(test)]
+mod testing;
 mod topics;
 mod traffic;
 mod worker;

@@ -505,3 +505,6 @@ fn choices(link: &DesiredLink) -> HashMap<String, Choice> {
         .map(|decision| (decision.finding_id.clone(), decision.choice))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
