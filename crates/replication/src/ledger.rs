@@ -91,3 +91,6 @@ pub trait Ledger: Send + Sync + 'static {
         text: &'a str,
     ) -> BoxFuture<'a, Result<(), LedgerError>>;
 }
+
+#[cfg(test)]
+pub(crate) mod silent;

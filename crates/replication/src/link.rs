@@ -14,6 +14,8 @@ mod prepare;
 mod problems;
 mod queued;
 mod slot;
+#[cfg(test)]
+mod testing;
 mod topics;
 mod traffic;
 mod worker;
@@ -122,8 +124,8 @@ impl LinkHandle {
         self.commands.clone()
     }
 
-    pub(crate) fn status(&self) -> LinkStatus {
-        self.status.borrow().clone()
+    pub(crate) fn statuses(&self) -> watch::Receiver<LinkStatus> {
+        self.status.clone()
     }
 
     /// Says whether the link's loop has ended without having been told to: by a panic.

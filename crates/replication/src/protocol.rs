@@ -15,7 +15,7 @@
 //! 4. Every tick: positions of dirty flows, and their map chunks, go out in one [`claim::Slot::store`]; then
 //!    `Flow::stored`. While data flows and no store is due, [`claim::Slot::renew`] every 2 s.
 //! 5. Whatever is not a plain acknowledgement ends the flow: wait for, or give up, what is in flight, then 2 again, with
-//!    `quiet_at` from `Flow::quiet_at`. A claim that was lost ends everything of its slot.
+//!    `quiet_at` from [`quiet::Quiet`], which is told of every loss and of every answer. A claim that was lost ends everything of its slot.
 //! 6. Leaving: drain, store, [`claim::Slot::release`].
 //!
 //! Invariant of all of it, called *quiet*: a request of a former owner, or one of our own without a reply, may reach the
@@ -32,6 +32,7 @@ pub mod matching;
 pub mod offset_map;
 pub mod ports;
 pub mod position;
+pub mod quiet;
 pub mod sequence;
 pub mod takeover;
 pub mod walk;

@@ -8,7 +8,7 @@ mod group;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -73,20 +73,27 @@ impl Supervisor {
         let stop = CancellationToken::new();
         let wake = Arc::new(Notify::new());
         let (news_sender, news) = mpsc::channel(64);
+        let shown = Shown::default();
         let work = Work {
             process: uuid::Uuid::new_v4().simple().to_string(),
             settings,
             ledger,
             wake: wake.clone(),
             stop: stop.clone(),
-            statuses: sender,
+            shown: shown.clone(),
             revision: None,
             links: BTreeMap::new(),
             groups: BTreeMap::new(),
             news_sender,
             all_links: Arc::default(),
         };
-        let task = tokio::spawn(work.run(news));
+        let publisher = tokio::spawn(publish(shown, sender, stop.clone()));
+        let task = tokio::spawn(async move {
+            work.run(news).await;
+            if let Err(error) = publisher.await {
+                warn!(%error, "statuses were not shown to the end");
+            }
+        });
         Self {
             wake,
             statuses,
@@ -114,6 +121,10 @@ impl Supervisor {
     }
 }
 
+type LinkWatch = watch::Receiver<LinkStatus>;
+/// What is shown of the links that have a task, by id.
+type Shown = Arc<Mutex<BTreeMap<String, LinkWatch>>>;
+
 /// One link that has a task.
 struct Running {
     desired: DesiredLink,
@@ -127,7 +138,8 @@ struct Work {
     ledger: Arc<dyn Ledger>,
     wake: Arc<Notify>,
     stop: CancellationToken,
-    statuses: watch::Sender<Arc<Vec<LinkStatus>>>,
+    /// The statuses of `links`, for the task that shows them.
+    shown: Shown,
     revision: Option<i64>,
     links: BTreeMap<String, Running>,
     /// By destination cluster name.
@@ -141,13 +153,11 @@ impl Work {
     /// Ends when the process stops; every link and group is then drained and gone.
     async fn run(mut self, mut news: mpsc::Receiver<LinkNews>) {
         let mut poll = ticks(POLL);
-        let mut publish = ticks(Duration::from_secs(1));
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 () = self.wake.notified() => self.follow_ledger().await,
                 _ = poll.tick() => self.follow_ledger().await,
-                _ = publish.tick() => self.publish(),
                 Some(news) = news.recv() => self.heed(news),
             }
         }
@@ -222,6 +232,7 @@ impl Work {
             links: self.all_links.clone(),
         };
         let handle = LinkHandle::start(context, link.clone());
+        self.show(|shown| drop(shown.insert(link.id.clone(), handle.statuses())));
         self.links.insert(
             link.id.clone(),
             Running {
@@ -234,6 +245,7 @@ impl Work {
     /// Drains links side by side, then takes their control topics out of the groups.
     async fn stop_links(&mut self, ids: Vec<String>) {
         let ended: Vec<Running> = ids.iter().filter_map(|id| self.links.remove(id)).collect();
+        self.show(|shown| shown.retain(|id, _| !ids.contains(id)));
         let mut stops = tokio::task::JoinSet::new();
         for running in ended {
             let control_topic = running.handle.control_topic.clone();
@@ -289,13 +301,8 @@ impl Work {
         );
     }
 
-    fn publish(&self) {
-        let statuses = self
-            .links
-            .values()
-            .map(|running| running.handle.status())
-            .collect();
-        self.statuses.send_replace(Arc::new(statuses));
+    fn show(&self, change: impl FnOnce(&mut BTreeMap<String, LinkWatch>)) {
+        change(&mut self.shown.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     async fn stop_everything(&mut self) {
@@ -306,6 +313,26 @@ impl Work {
             took_ms = started.elapsed().as_millis() as u64,
             "all links stopped"
         );
+    }
+}
+
+/// Shows all statuses once a second, whatever the supervisor waits for. Ends with the process.
+async fn publish(
+    shown: Shown,
+    statuses: watch::Sender<Arc<Vec<LinkStatus>>>,
+    stop: CancellationToken,
+) {
+    let mut seconds = ticks(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = seconds.tick() => {}
+        }
+        let now: Vec<LinkStatus> = {
+            let shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
+            shown.values().map(|link| link.borrow().clone()).collect()
+        };
+        statuses.send_replace(Arc::new(now));
     }
 }
 
@@ -320,4 +347,21 @@ fn ticks(period: Duration) -> tokio::time::Interval {
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::silent::Silent;
+
+    #[tokio::test]
+    async fn statuses_are_shown_while_the_supervisor_waits() {
+        let supervisor = Supervisor::start(Settings::default(), Arc::new(Silent));
+        let mut statuses = supervisor.statuses();
+        // The first may come before the supervisor begins to wait for its ledger, the second may not.
+        for _ in 0..2 {
+            let shown = tokio::time::timeout(Duration::from_secs(30), statuses.changed());
+            shown.await.expect("statuses are shown").unwrap();
+        }
+    }
 }

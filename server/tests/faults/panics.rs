@@ -75,3 +75,9 @@ fn a_fetch_task_that_panics_is_shown_and_its_partitions_are_fetched_anew() {
 fn a_link_whose_one_off_task_panics_is_started_anew() {
     Scene::start("topics-pass").assert_panicked_and_went_on("topics-pass");
 }
+
+#[test]
+#[ignore = "needs brokers: cargo xtask test"]
+fn a_slot_whose_task_panics_is_claimed_anew() {
+    Scene::start("slot").assert_panicked_and_went_on("slot");
+}

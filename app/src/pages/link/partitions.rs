@@ -92,7 +92,7 @@ pub fn Partitions(view: Memo<TopicsView>) -> impl IntoView {
                 </div>
                 {cut}
                 <For each=move || settings.get() key=String::clone let:text>
-                    <p class="small cut">{text}</p>
+                    <p class="small cut">{coded(&text)}</p>
                 </For>
             </td>
         </tr>

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use kafka::{Error, client::ClusterMetadata, fetch::FetchConnection, produce::ProduceConnection};
-use model::problem::Problem;
+use model::{link::Isolation, problem::Problem};
 
 use super::{fetch::FetchedLane, slot::SlotNews, traffic::ConnectionKey};
 use crate::ledger::LedgerError;
@@ -20,7 +20,12 @@ pub(super) struct PartitionId(pub(super) usize);
 #[derive(Debug)]
 pub(super) enum Event {
     Fetch(FetchEvent),
-    Slot { slot: u32, news: SlotNews },
+    /// `task` tells the task that tells it from those before.
+    Slot {
+        slot: u32,
+        task: u64,
+        news: SlotNews,
+    },
 }
 
 /// What a fetch connection tells.
@@ -40,11 +45,17 @@ pub(super) enum Done {
     /// The control topic stands.
     Prepared(Result<Prepared, Box<Problem>>),
     /// New records of control partition 0, and the offset read to.
-    Followed(Result<(Vec<ControlEntry>, i64), PortError>),
+    Followed {
+        /// The offset read from.
+        from: i64,
+        result: Result<(Vec<ControlEntry>, i64), PortError>,
+    },
     SourceMetadata(Result<Arc<ClusterMetadata>, Error>),
     DestinationMetadata(Result<Arc<ClusterMetadata>, Error>),
     FetchOpened {
         key: ConnectionKey,
+        /// What it fetches at.
+        isolation: Isolation,
         result: Result<FetchConnection, Error>,
     },
     ProduceOpened {
@@ -63,6 +74,8 @@ pub(super) enum Done {
         epoch: i32,
         result: Result<bool, PortError>,
     },
+    /// What each of these mirrors takes in one batch, bytes.
+    Sizes(Result<Vec<(Arc<str>, usize)>, Error>),
     /// A data producer id for the link.
     ProducerId(Result<i64, Error>),
     Topics(Box<super::topics::PassResult>),

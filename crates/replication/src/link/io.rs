@@ -29,7 +29,10 @@ pub(super) use source::SourcePort;
 use super::control_topic_name;
 use crate::{
     ledger::DesiredLink,
-    protocol::ports::{Clock, PortError},
+    protocol::{
+        ports::{Clock, PortError},
+        quiet::longest_on_its_way,
+    },
     supervisor::Settings,
 };
 
@@ -146,7 +149,7 @@ impl End {
         let request = match purpose {
             Purpose::Ask => self.timeouts.request,
             // The broker answers within the produce time-out, or never.
-            Purpose::Produce => self.produce_timeout + Duration::from_secs(1),
+            Purpose::Produce => longest_on_its_way(self.produce_timeout),
         };
         let timeouts = Timeouts {
             request,

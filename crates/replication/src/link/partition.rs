@@ -1,6 +1,6 @@
 //! One mirrored partition as the link's loop holds it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use kafka::fetch::FetchKey;
 use model::{finding::Finding, problem::Problem};
@@ -12,6 +12,7 @@ use crate::{
         flow::Flow,
         offset_map::OffsetMap,
         position::{Identity, Position},
+        quiet::Quiet,
         takeover::Resumed,
     },
 };
@@ -64,8 +65,8 @@ pub(super) struct Partition {
     pub(super) ready: bool,
     /// A position (and what belongs to it) waits to be stored.
     pub(super) store_due: bool,
-    /// Monotonic time until which lost requests of ours may still arrive.
-    pub(super) quiet_at_ms: i64,
+    /// When lost requests, ours or a former owner's, can arrive no more.
+    pub(super) quiet: Quiet,
     /// The control write that must be acknowledged before it takes over again.
     pub(super) renewal: Option<u64>,
     /// A range that the destination refused; sent record by record.
@@ -85,8 +86,16 @@ pub(super) struct Partition {
     pub(super) rates: RateMeter,
     pub(super) ends: EndHistory,
     pub(super) problem: Option<Problem>,
-    /// Failed take-overs in a row.
+    /// Take-overs in a row that delivered nothing.
     pub(super) failures: u32,
+    /// Damaged replies of the source in a row.
+    pub(super) faults: u32,
+    /// A batch that arrived damaged at the destination, by its first source offset, and how often in a row.
+    pub(super) corrupt: Option<(i64, u32)>,
+    /// When its position was handed to its slot last; monotonic.
+    pub(super) handed_ms: i64,
+    /// The source is being asked whether it still holds what was fetched; nothing is fetched meanwhile.
+    pub(super) verifying: bool,
 }
 
 impl Partition {
@@ -104,15 +113,18 @@ impl Partition {
     }
 
     /// Gives the flow up, with all that waits in it; the position stays.
-    pub(super) fn end_flow(&mut self, produce_timeout_ms: i64) {
+    pub(super) fn end_flow(&mut self, now_ms: i64, on_its_way: Duration) {
         if let Some(flow) = self.flow.take() {
-            self.quiet_at_ms = self.quiet_at_ms.max(flow.quiet_at_ms(produce_timeout_ms));
+            if let Some(lost_ms) = flow.lost_at_ms(now_ms) {
+                self.quiet.lost(lost_ms + on_its_way.as_millis() as i64);
+            }
             self.position = Some(flow.position().clone());
         }
         self.generation += 1;
         self.queued = Queued::default();
         self.renewal = None;
         self.verified_epoch = None;
+        self.verifying = false;
     }
 
     /// Returns source offsets not yet delivered, `None` while unknown.

@@ -11,17 +11,26 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use kafka::backoff::Backoff;
 use tokio::{sync::mpsc, task::JoinHandle};
 use tracing::{Instrument, info_span, warn};
 
-use super::{event::Event, io::Wire};
+use super::event::Event;
+use crate::crash::panic_point;
 use crate::protocol::{
     bootstrap::bootstrap,
     claim::{Claimant, Claimed, LEASE, Slot, SlotError, claim},
     control::{ControlState, Spec},
-    ports::{Clock, ControlWrite},
+    ports::{Clock, ControlLog, ControlWrite},
 };
+
+/// Which slot a task keeps, and which of its tasks it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SlotPlace {
+    pub(super) slot: u32,
+    pub(super) task: u64,
+}
 
 /// How the slot is entered.
 #[derive(Clone, Debug)]
@@ -52,59 +61,119 @@ pub(super) enum SlotNews {
     Lost(String),
     /// Not what was left there; a person must look.
     Asks(String),
-    /// The claim does not succeed yet.
+    /// The claim, or a store, does not succeed yet.
     Troubled(String),
     Released,
+}
+
+/// Until when data of a slot may be sent: told by its task, asked by whoever sends.
+#[derive(Clone, Debug)]
+pub(super) struct Lease(Arc<AtomicI64>);
+
+impl Lease {
+    /// Nothing was acknowledged yet.
+    const NONE: i64 = i64::MIN;
+    /// Over for good: a task that is being stopped may still hear of a write.
+    const ENDED: i64 = i64::MIN + 1;
+
+    fn new() -> Self {
+        Self(Arc::new(AtomicI64::new(Self::NONE)))
+    }
+
+    /// Runs anew from the sending of an acknowledged write.
+    fn renewed(&self, sent_ms: i64) {
+        let until_ms = sent_ms + LEASE.as_millis() as i64;
+        let unless_ended = |now| (now != Self::ENDED).then_some(until_ms);
+        let _ = self
+            .0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, unless_ended);
+    }
+
+    fn end(&self) {
+        self.0.store(Self::ENDED, Ordering::Release);
+    }
+
+    fn until_ms(&self) -> i64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Says whether data may be sent at this monotonic time.
+    pub(super) fn is_fresh(&self, now_ms: i64) -> bool {
+        now_ms < self.until_ms()
+    }
+
+    /// Says whether both are the same slot's.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 /// A slot's task, as the loop holds it.
 #[derive(Debug)]
 pub(super) struct SlotTask {
     asks: mpsc::Sender<Ask>,
-    lease_until_ms: Arc<AtomicI64>,
-    task: JoinHandle<()>,
+    lease: Lease,
+    place: SlotPlace,
+    /// `None` once its end was seen.
+    task: Option<JoinHandle<()>>,
 }
 
 impl SlotTask {
-    pub(super) fn start(
-        wire: Arc<Wire>,
+    pub(super) fn start<W: ControlLog + Clock + 'static>(
+        wire: Arc<W>,
         who: Claimant,
-        slot: u32,
+        place: SlotPlace,
         entry: Entry,
         events: mpsc::Sender<Event>,
     ) -> Self {
         // One open store or renewal and one release fit; the loop keeps to that.
         let (asks, receiver) = mpsc::channel(4);
-        let lease_until_ms = Arc::new(AtomicI64::new(i64::MIN));
+        let lease = Lease::new();
         let work = Work {
             wire,
             who,
-            slot,
+            place,
             events,
-            lease_until_ms: lease_until_ms.clone(),
+            lease: lease.clone(),
         };
-        let span = info_span!("slot", slot);
+        let span = info_span!("slot", slot = place.slot);
         let task = tokio::spawn(work.run(entry, receiver).instrument(span));
         Self {
             asks,
-            lease_until_ms,
-            task,
+            lease,
+            place,
+            task: Some(task),
         }
+    }
+
+    /// Returns what tells this task from the slot's other ones.
+    pub(super) fn serial(&self) -> u64 {
+        self.place.task
+    }
+
+    /// Says, once, that the task panicked. After any other end it has told the loop why.
+    pub(super) fn panicked(&mut self) -> bool {
+        let ended = self.task.as_mut().filter(|task| task.is_finished());
+        let Some(how) = ended.and_then(FutureExt::now_or_never) else {
+            return false;
+        };
+        self.task = None;
+        how.is_err_and(|error| error.is_panic())
     }
 
     /// Says whether data may be sent at this monotonic time.
     pub(super) fn lease_fresh(&self, now_ms: i64) -> bool {
-        now_ms < self.lease_until_ms.load(Ordering::Acquire)
+        self.lease.is_fresh(now_ms)
     }
 
-    /// Returns the monotonic end of the lease, for whoever asks at the last moment.
-    pub(super) fn lease(&self) -> Arc<AtomicI64> {
-        self.lease_until_ms.clone()
+    /// Returns the lease, for whoever asks at the last moment.
+    pub(super) fn lease(&self) -> Lease {
+        self.lease.clone()
     }
 
     /// Returns how long ago the last acknowledged control write was sent.
     pub(super) fn lease_age_ms(&self, now_ms: i64) -> i64 {
-        let until = self.lease_until_ms.load(Ordering::Acquire);
+        let until = self.lease.until_ms();
         now_ms.saturating_sub(until.saturating_sub(LEASE.as_millis() as i64))
     }
 
@@ -115,26 +184,31 @@ impl SlotTask {
 }
 
 impl Drop for SlotTask {
+    /// Ends the lease as well: what is queued under it must not go out any more.
     fn drop(&mut self) {
-        self.task.abort();
+        self.lease.end();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }
 
-struct Work {
-    wire: Arc<Wire>,
+struct Work<W> {
+    wire: Arc<W>,
     who: Claimant,
-    slot: u32,
+    place: SlotPlace,
     events: mpsc::Sender<Event>,
-    lease_until_ms: Arc<AtomicI64>,
+    lease: Lease,
 }
 
-impl Work {
+impl<W: ControlLog + Clock> Work<W> {
     /// Ends when the slot is released or lost, or the loop drops the task.
     async fn run(self, entry: Entry, mut asks: mpsc::Receiver<Ask>) {
         let Some(mut slot) = self.enter(entry).await else {
             return;
         };
         while let Some(ask) = asks.recv().await {
+            panic_point("slot");
             let (result, news) = match ask {
                 Ask::Store(records) => (
                     self.insist(&mut slot, Some(records)).await,
@@ -163,12 +237,12 @@ impl Work {
             let sent_ms = self.wire.monotonic_ms();
             let wire = &*self.wire;
             let claimed = match &entry {
-                Entry::Claim => claim(wire, wire, &self.who, self.slot).await,
+                Entry::Claim => claim(wire, wire, &self.who, self.place.slot).await,
                 Entry::Bootstrap(spec) => bootstrap(wire, wire, &self.who, spec).await,
             };
             match claimed {
                 Ok(Claimed::Owned(slot)) => {
-                    self.renewed(sent_ms);
+                    self.lease.renewed(sent_ms);
                     let news = SlotNews::Owned {
                         state: Box::new(slot.state.clone()),
                         quiet_at_ms: slot.quiet_at_ms(),
@@ -207,6 +281,7 @@ impl Work {
         let wire = &*self.wire;
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
         let mut uncertain = false;
+        let began_ms = self.wire.monotonic_ms();
         loop {
             let sent_ms = self.wire.monotonic_ms();
             let result = match &records {
@@ -217,14 +292,18 @@ impl Work {
             match result {
                 Ok(()) if uncertain => {
                     uncertain = false;
-                    self.renewed(sent_ms);
+                    self.lease.renewed(sent_ms);
                 }
                 Ok(()) => {
-                    self.renewed(sent_ms);
+                    self.lease.renewed(sent_ms);
                     return Ok(());
                 }
-                Err(SlotError::Uncertain { .. } | SlotError::Port(_)) => {
+                Err(error @ (SlotError::Uncertain { .. } | SlotError::Port(_))) => {
                     uncertain = true;
+                    // Ordinary elections are over sooner; from now on no data is sent.
+                    if self.wire.monotonic_ms() - began_ms >= LEASE.as_millis() as i64 {
+                        self.tell(SlotNews::Troubled(error.to_string())).await;
+                    }
                     tokio::time::sleep(backoff.next_delay()).await;
                 }
                 Err(error) => return Err(error),
@@ -233,7 +312,7 @@ impl Work {
     }
 
     async fn give_up(&self, error: SlotError) {
-        self.lease_until_ms.store(i64::MIN, Ordering::Release);
+        self.lease.end();
         let news = match error {
             SlotError::Lost { .. } => SlotNews::Lost("another worker".to_owned()),
             error => SlotNews::Asks(error.to_string()),
@@ -241,19 +320,18 @@ impl Work {
         self.tell(news).await;
     }
 
-    fn renewed(&self, sent_ms: i64) {
-        self.lease_until_ms
-            .store(sent_ms + LEASE.as_millis() as i64, Ordering::Release);
-    }
-
     /// The loop is gone when this does not arrive.
     async fn tell(&self, news: SlotNews) {
         let _ = self
             .events
             .send(Event::Slot {
-                slot: self.slot,
+                slot: self.place.slot,
+                task: self.place.task,
                 news,
             })
             .await;
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

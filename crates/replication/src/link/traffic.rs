@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::stream::FuturesUnordered;
-use kafka::{Error, backoff::Backoff, produce::ProduceConnection};
+use kafka::{Connection, Error, backoff::Backoff, produce::ProduceConnection};
 
 use super::{
     decode::Payload, event::PartitionId, fetch::Fetcher, problems::Problems, queued::Queued,
@@ -58,6 +58,19 @@ impl ConnectionCount {
             shard: id.0 % count.max(1),
         }
     }
+
+    /// Returns the connection of a partition for batches that its broker would not check ([`Producer::alone`]).
+    pub(super) fn alone_key(self, broker: i32, id: PartitionId) -> ConnectionKey {
+        let key = self.key(Side::Produce, broker, id);
+        ConnectionKey {
+            shard: key.shard + self.produce.max(1),
+            ..key
+        }
+    }
+
+    pub(super) fn is_alone(self, key: ConnectionKey) -> bool {
+        key.side == Side::Produce && key.shard >= self.produce.max(1)
+    }
 }
 
 /// A connection that is wanted.
@@ -69,12 +82,24 @@ pub(super) enum Line {
     Failed { retry_at_ms: i64 },
 }
 
+impl Line {
+    /// Returns the partitions that have something for it.
+    fn ready(self) -> VecDeque<PartitionId> {
+        match self {
+            Self::Produce(producer) => producer.ready,
+            _ => VecDeque::new(),
+        }
+    }
+}
+
 /// Requests on one produce connection at a time.
 const MAX_REQUESTS: usize = 64;
 /// Bytes in flight on one produce connection.
 const MAX_IN_FLIGHT_BYTES: usize = 8 << 20;
 /// Bytes after which a request takes no further batch.
-pub(super) const REQUEST_BYTES: usize = 1 << 20;
+const REQUEST_BYTES: usize = 1 << 20;
+/// The same where only one request is open at a time.
+const ALONE_REQUEST_BYTES: usize = MAX_IN_FLIGHT_BYTES;
 
 /// An open produce connection with the partitions that have something for it.
 #[derive(Debug)]
@@ -84,11 +109,47 @@ pub(super) struct Producer {
     pub(super) ready: VecDeque<PartitionId>,
     pub(super) requests: usize,
     pub(super) bytes: usize,
+    /// Batches on their way, by slot.
+    pub(super) open: BTreeMap<u32, usize>,
+    /// For batches that the broker would not check: one request at a time, so that none stands behind another there.
+    pub(super) alone: bool,
 }
 
 impl Producer {
+    pub(super) fn new(connection: ProduceConnection, serial: u64, alone: bool) -> Self {
+        Self {
+            connection,
+            serial,
+            ready: VecDeque::new(),
+            requests: 0,
+            bytes: 0,
+            open: BTreeMap::new(),
+            alone,
+        }
+    }
+
     pub(super) fn may_send(&self) -> bool {
-        !self.ready.is_empty() && self.requests < MAX_REQUESTS && self.bytes < MAX_IN_FLIGHT_BYTES
+        let most = if self.alone { 1 } else { MAX_REQUESTS };
+        !self.ready.is_empty() && self.requests < most && self.bytes < MAX_IN_FLIGHT_BYTES
+    }
+
+    /// Returns the bytes after which a request takes no further batch.
+    pub(super) fn request_bytes(&self) -> usize {
+        if self.alone {
+            ALONE_REQUEST_BYTES
+        } else {
+            REQUEST_BYTES
+        }
+    }
+
+    /// Counts a batch of a slot that came back, or never will.
+    pub(super) fn came_back(&mut self, slot: u32) {
+        if let Some(open) = self.open.get_mut(&slot) {
+            *open -= 1;
+            if *open == 0 {
+                self.open.remove(&slot);
+            }
+        }
     }
 }
 
@@ -173,6 +234,11 @@ impl Traffic {
         true
     }
 
+    /// Says whether a connection is awaited: what is opened for another reason comes too late, or twice.
+    pub(super) fn is_opening(&self, key: ConnectionKey) -> bool {
+        matches!(self.lines.get(&key), Some(Line::Opening))
+    }
+
     pub(super) fn next_serial(&mut self) -> u64 {
         self.serial += 1;
         self.serial
@@ -184,16 +250,17 @@ impl Traffic {
         self.lines.insert(key, line);
     }
 
-    /// Notes that a connection could not be opened, or was lost; tried again after a growing while.
-    pub(super) fn failed(&mut self, key: ConnectionKey, now_ms: i64) -> i64 {
+    /// Notes that a connection could not be opened, or was lost; tried again after a growing while. Returns the partitions
+    /// that waited for it.
+    pub(super) fn failed(&mut self, key: ConnectionKey, now_ms: i64) -> VecDeque<PartitionId> {
         let backoff = self
             .backoffs
             .entry(key)
             .or_insert_with(|| Backoff::new(Duration::from_millis(200), Duration::from_secs(10)));
         let retry_at_ms = now_ms + backoff.next_delay().as_millis() as i64;
         self.sending.remove(&key);
-        self.lines.insert(key, Line::Failed { retry_at_ms });
-        retry_at_ms
+        let line = self.lines.insert(key, Line::Failed { retry_at_ms });
+        line.map(Line::ready).unwrap_or_default()
     }
 
     /// Puts the next attempt to open a lost connection off.
@@ -203,13 +270,29 @@ impl Traffic {
         }
     }
 
-    /// Closes connections that nobody needs any more.
-    pub(super) fn retain(&mut self, wanted: &BTreeSet<ConnectionKey>) {
-        self.lines.retain(|key, line| {
-            wanted.contains(key) || matches!(line, Line::Produce(producer) if producer.requests > 0)
-        });
+    /// Closes connections that nobody needs any more. Returns the partitions that waited for them.
+    pub(super) fn retain(&mut self, wanted: &BTreeSet<ConnectionKey>) -> Vec<PartitionId> {
+        let needless = |(key, line): (&ConnectionKey, &mut Line)| {
+            let open = matches!(line, Line::Produce(producer) if producer.requests > 0);
+            (!wanted.contains(key) && !open).then_some(*key)
+        };
+        let gone: Vec<_> = self.lines.iter_mut().filter_map(needless).collect();
+        let lines = gone.iter().filter_map(|key| self.lines.remove(key));
+        let ready = lines.flat_map(Line::ready).collect();
         self.problems.retain(|key| wanted.contains(key));
         self.sending.retain(|key| wanted.contains(key));
+        ready
+    }
+
+    /// Returns the produce connections that carry requests of a slot.
+    pub(super) fn carrying(&self, slot: u32) -> Vec<(ConnectionKey, Connection)> {
+        let carrying = |(key, line): (&ConnectionKey, &Line)| match line {
+            Line::Produce(producer) if producer.open.contains_key(&slot) => {
+                Some((*key, producer.connection.connection().clone()))
+            }
+            _ => None,
+        };
+        self.lines.iter().filter_map(carrying).collect()
     }
 
     pub(super) fn fetcher(&self, key: ConnectionKey) -> Option<&Fetcher> {

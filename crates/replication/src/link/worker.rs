@@ -2,7 +2,7 @@
 //!
 //! Its parts: [`slots`] (which slots are ours) and [`stores`] (what is stored in them), [`partitions`] (who works),
 //! [`take_overs`] and [`findings`], [`lines`] (connections), [`arrivals`], [`sending`] and [`answers`] (batches in and out),
-//! [`topics`], [`metadata`] and [`settings`] (what is to be mirrored), [`status`] (what is shown).
+//! [`topics`], [`metadata`], [`sizes`] and [`settings`] (what is to be mirrored), [`status`] (what is shown).
 //!
 //! **Invariants:** a partition has a flow only while its slot is ours and its stage is copying, settling or draining; a
 //! batch is sent only under a fresh lease; what a tick stores was acknowledged before.
@@ -16,6 +16,7 @@ mod metadata;
 mod partitions;
 mod sending;
 mod settings;
+mod sizes;
 mod slots;
 mod status;
 mod stores;
@@ -134,6 +135,10 @@ pub(super) struct Worker {
     destination_errand: Errand,
     producer_errand: Errand,
     topics_errand: Errand,
+    /// Asks what mirrors take in one batch.
+    sizes: Errand,
+    /// Largest batch that a mirror takes, bytes.
+    message_bytes: HashMap<Arc<str>, usize>,
     topics: topics::TopicsState,
     configs: configs::ConfigsState,
     selection: Selection,
@@ -198,6 +203,8 @@ impl Worker {
             destination_errand: Errand::default(),
             producer_errand: Errand::default(),
             topics_errand: Errand::default(),
+            sizes: Errand::default(),
+            message_bytes: HashMap::new(),
             topics: topics::TopicsState::default(),
             configs: configs::ConfigsState::default(),
             traffic: Traffic::new(),
@@ -295,7 +302,7 @@ impl Worker {
     fn event(&mut self, event: Event) {
         match event {
             Event::Fetch(event) => self.fetched(event),
-            Event::Slot { slot, news } => self.slot_news(slot, news),
+            Event::Slot { slot, task, news } => self.slot_news(slot, task, news),
         }
     }
 
@@ -315,10 +322,14 @@ impl Worker {
     fn done(&mut self, done: Done) {
         match done {
             Done::Prepared(result) => self.prepared(result),
-            Done::Followed(result) => self.followed(result),
+            Done::Followed { from, result } => self.followed(from, result),
             Done::SourceMetadata(result) => self.source_metadata(result),
             Done::DestinationMetadata(result) => self.destination_metadata(result),
-            Done::FetchOpened { key, result } => self.fetch_opened(key, result),
+            Done::FetchOpened {
+                key,
+                isolation,
+                result,
+            } => self.fetch_opened(key, isolation, result),
             Done::ProduceOpened { key, result } => self.produce_opened(key, result),
             Done::TakenOver {
                 id,
@@ -333,6 +344,7 @@ impl Worker {
             } => {
                 self.verified(id, generation, epoch, result);
             }
+            Done::Sizes(result) => self.sizes(result),
             Done::ProducerId(result) => self.producer_id(result),
             Done::Topics(result) => self.topics_passed(*result),
             Done::Configs(result) => self.configs_kept(*result),
@@ -405,6 +417,7 @@ impl Worker {
         self.wake_delayed(now_ms);
         self.start_take_overs(now_ms);
         self.replace_panicked();
+        self.lose_panicked_slots(now_ms);
         self.open_lines(now_ms);
         let slots: Vec<u32> = self.slots.keys().copied().collect();
         for slot in slots {
@@ -429,7 +442,10 @@ impl Worker {
             let (wire, from) = (self.wire.clone(), self.root.next_offset);
             self.jobs.spawn(async move {
                 use crate::protocol::ports::ControlLog;
-                Done::Followed(wire.read(0, from).await)
+                Done::Followed {
+                    from,
+                    result: wire.read(0, from).await,
+                }
             });
         }
         if !self.noted && self.root.spec.is_some() && self.note.start(now_ms) {
@@ -446,6 +462,7 @@ impl Worker {
                 Done::DestinationMetadata(wire.destination_metadata(&mirrors).await)
             });
         }
+        self.ask_sizes(now_ms);
         self.run_topics_errands(now_ms);
     }
 
@@ -493,3 +510,6 @@ fn choices(link: &DesiredLink) -> HashMap<String, Choice> {
         .map(|decision| (decision.finding_id.clone(), decision.choice))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

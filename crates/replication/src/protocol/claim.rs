@@ -41,7 +41,8 @@ pub struct Claimant {
     pub worker: String,
     /// Random id of this process.
     pub process: String,
-    pub produce_timeout: Duration,
+    /// How long its produce requests may be on their way ([`super::quiet::longest_on_its_way`]).
+    pub on_its_way: Duration,
 }
 
 /// What came of a claim.
@@ -162,7 +163,7 @@ pub(super) async fn take<L: ControlLog, C: Clock>(
         epoch,
         produce_timeout_ms: former
             .map_or(0, |former| former.produce_timeout_ms)
-            .max(millis(who.produce_timeout)),
+            .max(millis(who.on_its_way)),
         released: false,
     };
     let unreleased = former.is_some();
@@ -191,7 +192,11 @@ pub(super) async fn take<L: ControlLog, C: Clock>(
         claim,
         next_sequence: 1,
         sent_at_ms,
-        quiet_at_ms: acknowledged_at_ms + if unreleased { wait_ms } else { 0 },
+        quiet_at_ms: if unreleased {
+            acknowledged_at_ms + wait_ms
+        } else {
+            0
+        },
         certain: true,
     })))
 }
@@ -233,7 +238,7 @@ async fn seal<L: ControlLog>(
         process: String::new(),
         generation,
         epoch: SEAL,
-        produce_timeout_ms: former.max(millis(who.produce_timeout)),
+        produce_timeout_ms: former.max(millis(who.on_its_way)),
         released: false,
     };
     match log
@@ -268,7 +273,7 @@ impl Slot {
         now_ms - self.sent_at_ms >= millis(after)
     }
 
-    /// Monotonic time until which requests of former owners may still reach the brokers.
+    /// Monotonic time until which requests of former owners may still reach the brokers, 0 if the last one released.
     pub fn quiet_at_ms(&self) -> i64 {
         self.quiet_at_ms
     }

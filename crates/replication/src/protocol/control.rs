@@ -244,9 +244,15 @@ impl ControlState {
     /// Folds one entry.
     ///
     /// # Errors
-    /// When a record of ours cannot be understood; stop and ask.
+    /// When a record of ours cannot be understood; stop and ask. `next_offset` stays before it, so that nobody who reads on
+    /// passes it.
     pub fn apply(&mut self, entry: &ControlEntry) -> Result<(), ControlError> {
+        self.fold(entry)?;
         self.next_offset = self.next_offset.max(entry.offset + 1);
+        Ok(())
+    }
+
+    fn fold(&mut self, entry: &ControlEntry) -> Result<(), ControlError> {
         let generation = entry.producer_id - CONTROL_PRODUCER_ID;
         if !(0..GENERATIONS).contains(&generation) {
             self.foreign += 1;
@@ -374,4 +380,27 @@ fn set<K: Ord, T: DeserializeOwned>(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_cannot_be_understood_is_not_passed() {
+        let entry = |offset, value: &str| ControlEntry {
+            offset,
+            producer_id: CONTROL_PRODUCER_ID,
+            epoch: 0,
+            key: "home/id/0".to_owned(),
+            value: Some(value.to_owned()),
+        };
+        let mut state = ControlState::default();
+        state.apply(&entry(4, r#"{"v":1,"slot":3}"#)).unwrap();
+        for _ in 0..2 {
+            let newer = state.apply(&entry(5, r#"{"v":2,"slot":3}"#));
+            assert!(matches!(newer, Err(ControlError::Newer { version: 2, .. })));
+            assert_eq!(state.next_offset, 5);
+        }
+    }
 }

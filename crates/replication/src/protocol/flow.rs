@@ -2,7 +2,8 @@
 //!
 //! Invariants: the position covers acknowledged records only; requests are answered in the order they were sent; after
 //! anything but a plain acknowledgement nothing is sent any more; nothing is in flight while a store is required; a batch
-//! that the broker's producer state would not check, or might stop checking, is alone in flight.
+//! that the broker's producer state would not check, or might stop checking, is alone in flight, and goes on a connection
+//! where nothing else is open ([`Flow::checked`]).
 
 use std::collections::VecDeque;
 
@@ -137,15 +138,18 @@ pub enum Verdict {
 pub enum Failed {
     /// The broker replied with this error code.
     Code(i16),
-    /// No reply: lost connection or time-out.
-    NoReply,
+    /// No reply: the connection ended at this monotonic time. Until then the broker may have begun with the request, however
+    /// long ago it was sent.
+    NoReply { ended_ms: i64 },
+    /// It was never sent.
+    Unsent,
 }
 
 /// INVALID_PRODUCER_EPOCH and PRODUCER_FENCED.
 const FENCED: [i16; 2] = [47, 90];
-/// MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, INVALID_TIMESTAMP, UNSUPPORTED_COMPRESSION_TYPE, INVALID_RECORD. The shell
-/// adds 2 (CORRUPT_MESSAGE) when it came three times for one batch.
-const REFUSED: [i16; 5] = [10, 18, 32, 76, 87];
+/// CORRUPT_MESSAGE, which the shell believes when it came three times for one batch, MESSAGE_TOO_LARGE,
+/// RECORD_LIST_TOO_LARGE, INVALID_TIMESTAMP, UNSUPPORTED_COMPRESSION_TYPE, INVALID_RECORD.
+const REFUSED: [i16; 6] = [2, 10, 18, 32, 76, 87];
 
 #[derive(Debug)]
 enum Item<B> {
@@ -164,7 +168,6 @@ struct Sent {
     source_to: i64,
     runs: Runs,
     max_timestamp_ms: i64,
-    sent_at_ms: i64,
 }
 
 /// Steady state of one partition.
@@ -194,7 +197,7 @@ pub struct Flow<B> {
     stored_leader_epoch: i32,
     dirty: bool,
     halted: bool,
-    /// When the newest request that got no reply was sent.
+    /// When the last connection ended on which a request got no reply.
     unanswered_ms: Option<i64>,
     segments: Vec<Segment>,
 }
@@ -323,7 +326,7 @@ impl<B> Flow<B> {
         if self.waited_for_quiet {
             return self.take_over();
         }
-        self.send(now.monotonic_ms)
+        self.send()
     }
 
     /// Says whether another source leader epoch may begin: before quiet a late request may hold what the source has
@@ -393,7 +396,17 @@ impl<B> Flow<B> {
                 .all(|sent| self.fresh(sent.max_timestamp_ms, wall_ms))
     }
 
-    fn send(&mut self, sent_at_ms: i64) -> Next<B> {
+    /// Says whether the broker checks the batch that is next, and goes on to check those behind it. One that it does not
+    /// check must not stand behind other requests either: it needs a connection on which nothing else is open.
+    pub fn checked(&self, wall_ms: i64) -> bool {
+        self.guarded(wall_ms)
+            && match self.pending.front() {
+                Some((Item::Batch(batch), _)) => self.fresh(batch.max_timestamp_ms, wall_ms),
+                _ => true,
+            }
+    }
+
+    fn send(&mut self) -> Next<B> {
         let Some((Item::Batch(batch), _)) = self.pending.pop_front() else {
             return Next::Idle;
         };
@@ -413,7 +426,6 @@ impl<B> Flow<B> {
             source_to: batch.source_to,
             runs: batch.runs,
             max_timestamp_ms: batch.max_timestamp_ms,
-            sent_at_ms,
         });
         Next::Send(order)
     }
@@ -466,10 +478,11 @@ impl<B> Flow<B> {
         let first_failure = !self.halted;
         self.halted = true;
         match failed {
-            Failed::NoReply => {
-                self.unanswered_ms = self.unanswered_ms.max(Some(sent.sent_at_ms));
+            Failed::NoReply { ended_ms } => {
+                self.unanswered_ms = self.unanswered_ms.max(Some(ended_ms));
                 Verdict::TakeOver
             }
+            Failed::Unsent => Verdict::TakeOver,
             Failed::Code(code) if FENCED.contains(&code) => Verdict::Fenced,
             Failed::Code(code) if first_failure && REFUSED.contains(&code) => {
                 let Sent {
@@ -532,15 +545,11 @@ impl<B> Flow<B> {
         self.pending.len()
     }
 
-    /// Monotonic time until which requests may reach the broker that nobody waits for any more: former owners', and ours
-    /// that are in flight or got no reply.
-    pub fn quiet_at_ms(&self, produce_timeout_ms: i64) -> i64 {
-        let open = self.in_flight.back().map(|sent| sent.sent_at_ms);
-        let lost = self
-            .unanswered_ms
-            .max(open)
-            .map(|sent| sent + produce_timeout_ms);
-        lost.map_or(self.quiet_at_ms, |lost| lost.max(self.quiet_at_ms))
+    /// Returns when the last connection ended that left requests of this flow unanswered; those that are still in flight
+    /// count as left now. `None` if there are none.
+    pub fn lost_at_ms(&self, now_ms: i64) -> Option<i64> {
+        let open = (!self.in_flight.is_empty()).then_some(now_ms);
+        self.unanswered_ms.max(open)
     }
 }
 

@@ -73,7 +73,7 @@ pub enum AppendError {
 /// The control topic of one link; its partitions are the slots.
 pub trait ControlLog: Send + Sync {
     /// Returns all records of a slot from offset `from` on up to the end (high watermark) at the time of the call, and
-    /// that end.
+    /// that end; less than `from` only if the log does not reach there any more.
     fn read(
         &self,
         slot: u32,

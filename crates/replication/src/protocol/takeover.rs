@@ -61,8 +61,8 @@ pub struct Case<'a> {
     /// A mirror with records and no position may be appended to.
     pub may_append: bool,
     pub policies: &'a Policies,
-    /// Monotonic time until which requests of former owners, or lost ones of ours, may reach the destination: the later of
-    /// `Slot::quiet_at_ms` and `Flow::quiet_at_ms`.
+    /// Monotonic time until which requests of former owners, or lost ones of ours, may reach the destination:
+    /// [`super::quiet::Quiet::at_ms`].
     pub quiet_at_ms: i64,
     /// Destination end that was acknowledged to this process, where it was.
     pub acknowledged_end: Option<i64>,

@@ -43,6 +43,12 @@ pub enum Mutation {
     PipelineUnguarded,
     /// Nobody waits for late requests.
     NoQuiet,
+    /// Late requests are waited for from their sending on, not from the end of their connection.
+    QuietFromSending,
+    /// Late requests are waited for although the broker has not answered anything since.
+    QuietUnheard,
+    /// What the broker does not check stands behind other requests.
+    OneLine,
     /// Claims are not renewed, and data is sent on a lease that has run out.
     NoLease,
     /// Nothing is stored before it must be.
@@ -149,6 +155,21 @@ fn pipelining_while_unguarded_is_noticed() {
 #[test]
 fn not_waiting_for_late_requests_is_noticed() {
     caught(Kind::Healthy, Mutation::NoQuiet);
+}
+
+#[test]
+fn waiting_from_the_sending_of_lost_requests_on_is_noticed() {
+    caught(Kind::Healthy, Mutation::QuietFromSending);
+}
+
+#[test]
+fn waiting_for_a_broker_that_stands_still_is_noticed() {
+    caught(Kind::Contended, Mutation::QuietUnheard);
+}
+
+#[test]
+fn unchecked_batches_behind_others_are_noticed() {
+    caught(Kind::Healthy, Mutation::OneLine);
 }
 
 #[test]

@@ -230,18 +230,33 @@ pub struct MirrorPort {
     pub partition: usize,
 }
 
+impl MirrorPort {
+    /// The way to the mirrors' broker, which does not answer while it stands still.
+    async fn travel(&self) -> Result<(), PortError> {
+        self.node.travel().await?;
+        let frozen = {
+            let world = self.node.lock();
+            world.now_ms < world.frozen_until_ms
+        };
+        match frozen {
+            true => Err(PortError::Unreachable("frozen".to_owned())),
+            false => Ok(()),
+        }
+    }
+}
+
 impl Destination for MirrorPort {
     async fn topic_id(&self) -> Result<String, PortError> {
         Ok(format!("mirror-{}", self.partition))
     }
 
     async fn leader_epoch(&self) -> Result<i32, PortError> {
-        self.node.travel().await?;
+        self.travel().await?;
         Ok(self.node.lock().mirror[self.partition].leader_epoch)
     }
 
     async fn log_end(&self, epoch: i32) -> Result<i64, PortError> {
-        self.node.travel().await?;
+        self.travel().await?;
         let world = self.node.lock();
         let log = &world.mirror[self.partition];
         if log.leader_epoch == epoch {
@@ -252,7 +267,7 @@ impl Destination for MirrorPort {
     }
 
     async fn producer_state(&self, _: i64) -> Result<Option<ProducerState>, PortError> {
-        self.node.travel().await?;
+        self.travel().await?;
         let world = self.node.lock();
         Ok(world.mirror[self.partition]
             .known
@@ -265,7 +280,7 @@ impl Destination for MirrorPort {
     }
 
     async fn bounds(&self) -> Result<Bounds, PortError> {
-        self.node.travel().await?;
+        self.travel().await?;
         let world = self.node.lock();
         let log = &world.mirror[self.partition];
         let lags = world.now_ms < log.lags_until_ms;
@@ -281,7 +296,7 @@ impl Destination for MirrorPort {
     }
 
     async fn headers(&self, from: i64) -> Result<Vec<DestinationBatch>, PortError> {
-        self.node.travel().await?;
+        self.travel().await?;
         let world = self.node.lock();
         let batches = world.mirror[self.partition].batches.iter();
         Ok(batches
@@ -300,7 +315,7 @@ impl Destination for MirrorPort {
     }
 
     async fn records(&self, from: i64) -> Result<Vec<RecordPrint>, PortError> {
-        self.node.travel().await?;
+        self.travel().await?;
         let world = self.node.lock();
         let records = world.mirror[self.partition]
             .batches

@@ -14,7 +14,7 @@ use crate::{
     Kind, Mutation,
     logs::{MirrorBatch, Rec},
     worker,
-    world::{DAY_MS, Node, Odds, PRODUCE_TIMEOUT_MS, Shared, WALL_MS, World},
+    world::{DAY_MS, Node, Odds, Shared, WALL_MS, World},
 };
 
 const CHAOS_MS: i64 = 60_000;
@@ -36,6 +36,10 @@ enum Event {
     MirrorLeader(usize, bool),
     SourceLeader(usize),
     Lag(usize, i64),
+    /// Followers of the mirrors are slow for this long.
+    Slow(i64),
+    /// The mirrors' broker stands still for this long.
+    Freeze(i64),
     CompactControl,
     CompactSource(usize),
     /// Records are produced, all workers crash while they copy them, and compaction takes some of them.
@@ -172,7 +176,7 @@ impl Schedule {
                 _ => Event::Foreign(partition),
             };
         }
-        match self.random(0..22) {
+        match self.random(0..25) {
             0..3 => Event::Crash(worker),
             3..5 => Event::Stall(worker, time),
             5..7 => Event::Stall(worker, 3 * time),
@@ -184,6 +188,8 @@ impl Schedule {
             18 => Event::SourceLeader(partition),
             19 => Event::Lag(partition, time / 4),
             20 => Event::CompactControl,
+            21 | 22 => Event::Slow(3 * time),
+            23 => Event::Freeze(2 * time),
             _ => Event::Edit(worker),
         }
     }
@@ -380,6 +386,8 @@ impl Schedule {
                 }
             }
             Event::SourceLeader(p) => world.source[p].new_leader(),
+            Event::Slow(ms) => world.slow_until_ms = now + ms,
+            Event::Freeze(ms) => world.freeze(ms),
             Event::Lag(p, ms) => world.mirror[p].lags_until_ms = now + ms,
             Event::CompactControl => world.control[0].compact(),
             other => destroy(world, other),
@@ -486,5 +494,4 @@ fn destroy(world: &mut World, event: Event) {
         }
         _ => {}
     }
-    let _ = PRODUCE_TIMEOUT_MS;
 }

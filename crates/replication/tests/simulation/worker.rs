@@ -15,6 +15,7 @@ use replication::protocol::{
     offset_map::OffsetMap,
     ports::{Clock, Destination, SourceClass},
     position::{Identity, Meaning},
+    quiet::Quiet,
     takeover::{Case, Outcome, Policies, Resumed, StartAt, take_over, verify_source},
 };
 
@@ -22,7 +23,7 @@ use crate::{
     Mutation,
     logs::{DATA_PRODUCER, MirrorBatch, Rec, SourceLogBatch},
     ports::{Control, MirrorPort, SourcePort, class},
-    world::{DAY_MS, DataRequest, Message, Node, PRODUCE_TIMEOUT_MS},
+    world::{DAY_MS, DataRequest, Node, ON_ITS_WAY_MS},
 };
 
 const TICK_MS: i64 = 1000;
@@ -62,24 +63,39 @@ pub fn spec() -> Spec {
     }
 }
 
+/// How long a request may be on its way.
+const ON_ITS_WAY: Duration = Duration::from_millis(ON_ITS_WAY_MS.unsigned_abs());
+
 struct Request {
     number: u64,
     reply_at_ms: i64,
     sent_at_ms: i64,
+    line: usize,
 }
+
+/// A connection that all partitions share.
+#[derive(Default)]
+struct Line {
+    connection: u64,
+    open: usize,
+    /// Since when the oldest unanswered request has been that.
+    oldest_since_ms: i64,
+}
+
+/// The connection for batches that the broker checks, and the one for all others.
+const PIPELINE: usize = 0;
+const ALONE: usize = 1;
 
 struct Part {
     partition: usize,
     identity: Identity,
     flow: Option<Flow<Vec<Rec>>>,
     map: OffsetMap,
-    connection: u64,
     leader_epoch: i32,
     /// Leader epoch of the source that was agreed to.
     source_leader: i32,
     requests: VecDeque<Request>,
-    last_arrival_ms: i64,
-    quiet_at_ms: i64,
+    quiet: Quiet,
     wait_until_ms: i64,
     acknowledged_end: Option<i64>,
 }
@@ -94,6 +110,7 @@ struct Work {
     policies: Policies,
     slot: Slot,
     parts: Vec<Part>,
+    lines: [Line; 2],
     certain: bool,
 }
 
@@ -107,7 +124,7 @@ pub async fn run(node: Node, process: u64, mutation: Mutation, policies: Policie
     let who = Claimant {
         worker: format!("w{}", node.id),
         process: process.to_string(),
-        produce_timeout: Duration::from_millis(PRODUCE_TIMEOUT_MS.unsigned_abs()),
+        on_its_way: ON_ITS_WAY,
     };
     loop {
         let assigned = node.lock().places[node.id].assigned;
@@ -142,18 +159,22 @@ impl Work {
         slot: Slot,
     ) -> Self {
         let partitions = node.lock().source.len();
+        let mut quiet = Quiet::default();
+        quiet.lost(slot.quiet_at_ms());
+        let lines = [PIPELINE, ALONE].map(|_| Line {
+            connection: node.lock().number(),
+            ..Line::default()
+        });
         let parts = (0..partitions)
             .map(|partition| Part {
                 partition,
                 identity: identity(partition),
                 flow: None,
                 map: OffsetMap::default(),
-                connection: 0,
                 leader_epoch: 0,
                 source_leader: -1,
                 requests: VecDeque::new(),
-                last_arrival_ms: 0,
-                quiet_at_ms: 0,
+                quiet,
                 wait_until_ms: 0,
                 acknowledged_end: None,
             })
@@ -165,6 +186,7 @@ impl Work {
             policies: policies.clone(),
             slot,
             parts,
+            lines,
             certain: true,
         }
     }
@@ -279,7 +301,8 @@ impl Work {
         let revision = self.node.lock().places[self.node.id].revision;
         let quiet_at_ms = match self.mutation {
             Mutation::NoQuiet => 0,
-            _ => part.quiet_at_ms.max(self.slot.quiet_at_ms()),
+            Mutation::QuietUnheard => part.quiet.until_ms(),
+            _ => part.quiet.at_ms(self.now_ms(), ON_ITS_WAY),
         };
         let case = Case {
             identity: id,
@@ -314,6 +337,9 @@ impl Work {
             .lock()
             .trace(|| format!("w{} p{index} takes over: {outcome:?}", self.node.id));
         let part = &mut self.parts[index];
+        if outcome.is_ok() {
+            part.quiet.heard(now);
+        }
         match outcome {
             Ok(Outcome::Resumed(resumed)) => {
                 part.map = map;
@@ -351,17 +377,13 @@ impl Work {
         if self.mutation == Mutation::NoStoreFirst {
             flow.stored(&resumed.position);
         }
-        let connection = self.node.lock().number();
         let part = &mut self.parts[index];
         if let Some(cut) = resumed.map_cut {
             part.map.cut(cut);
         }
         resumed.segments.iter().for_each(|s| part.map.push(*s));
         part.flow = Some(flow);
-        part.connection = connection;
         part.leader_epoch = leader_epoch;
-        part.requests.clear();
-        part.last_arrival_ms = 0;
         if resumed.must_store && self.mutation != Mutation::NoStoreFirst {
             let findings = resumed
                 .findings
@@ -392,6 +414,16 @@ impl Work {
 
     /// Hands replies that have come to the flow, and ends it when something went wrong.
     async fn replies(&mut self, index: usize) -> Result<(), Stop> {
+        for line in [PIPELINE, ALONE] {
+            let Line {
+                open,
+                oldest_since_ms,
+                ..
+            } = self.lines[line];
+            if open > 0 && self.now_ms() >= oldest_since_ms + ON_ITS_WAY_MS {
+                self.end_line(line).await?;
+            }
+        }
         loop {
             let now = self.now_ms();
             let part = &mut self.parts[index];
@@ -408,11 +440,11 @@ impl Work {
             let verdict = match reply {
                 Some(Ok(base)) => flow.acknowledged(base),
                 Some(Err(code)) => flow.failed(Failed::Code(code)),
-                None if now >= request.sent_at_ms + PRODUCE_TIMEOUT_MS => {
-                    flow.failed(Failed::NoReply)
-                }
                 None => return Ok(()),
             };
+            let line = &mut self.lines[request.line];
+            line.open -= 1;
+            line.oldest_since_ms = now;
             part.requests.pop_front();
             if verdict == Verdict::Fenced {
                 return Err(Stop);
@@ -423,20 +455,53 @@ impl Work {
         }
     }
 
-    /// Ends a flow: closes its connection, renews the claim, and takes over again.
+    /// Ends a flow: closes the connection that it has requests on, renews the claim, and takes over again.
     async fn end(&mut self, index: usize) -> Result<(), Stop> {
+        match self.parts[index].requests.front().map(|r| r.line) {
+            Some(line) => self.end_line(line).await,
+            None => {
+                self.give_up(index);
+                self.renew().await
+            }
+        }
+    }
+
+    /// Closes a connection, and with it all flows that have requests there.
+    async fn end_line(&mut self, line: usize) -> Result<(), Stop> {
+        let connection = self.lines[line].connection;
+        self.node.lock().close(self.node.id, Some(connection));
+        for index in 0..self.parts.len() {
+            if self.parts[index].requests.iter().any(|r| r.line == line) {
+                self.give_up(index);
+            }
+        }
+        self.lines[line] = Line {
+            connection: self.node.lock().number(),
+            ..Line::default()
+        };
+        self.renew().await
+    }
+
+    fn give_up(&mut self, index: usize) {
+        let now = self.now_ms();
         let part = &mut self.parts[index];
         let Some(mut flow) = part.flow.take() else {
-            return Ok(());
+            return;
         };
-        while flow.in_flight() > 0 {
-            flow.failed(Failed::NoReply);
+        for request in part.requests.drain(..) {
+            let ended_ms = match self.mutation {
+                Mutation::QuietFromSending => request.sent_at_ms,
+                _ => now,
+            };
+            flow.failed(Failed::NoReply { ended_ms });
         }
-        part.requests.clear();
-        part.quiet_at_ms = flow.quiet_at_ms(PRODUCE_TIMEOUT_MS);
+        if let Some(lost_ms) = flow.lost_at_ms(now) {
+            part.quiet.lost(lost_ms + ON_ITS_WAY_MS);
+        }
         part.acknowledged_end = Some(flow.position().destination_end);
-        let connection = part.connection;
-        self.node.lock().close(self.node.id, Some(connection));
+    }
+
+    async fn renew(&mut self) -> Result<(), Stop> {
         if self.certain {
             let result = self.slot.renew(&self.control, &self.node).await;
             self.judged(result)?;
@@ -507,6 +572,11 @@ impl Work {
             let Some(flow) = &mut self.parts[index].flow else {
                 return Ok(());
             };
+            let checked = flow.checked(now.wall_ms) || self.mutation == Mutation::OneLine;
+            let line = if checked { PIPELINE } else { ALONE };
+            if line == ALONE && self.lines[ALONE].open > 0 {
+                return Ok(());
+            }
             match flow.next(now) {
                 Next::Send(order) => {
                     let batch = MirrorBatch {
@@ -523,7 +593,7 @@ impl Work {
                             .unwrap(),
                         records: order.payload.into_iter().map(|r| (0, r)).collect(),
                     };
-                    self.post(index, batch);
+                    self.post(index, line, batch);
                     let odds = self.node.lock().odds.broken;
                     if self.node.lock().chance(odds) {
                         return self.end(index).await;
@@ -546,28 +616,31 @@ impl Work {
         Ok(())
     }
 
-    fn post(&mut self, index: usize, batch: MirrorBatch) {
+    fn post(&mut self, index: usize, line: usize, batch: MirrorBatch) {
         let part = &mut self.parts[index];
         let mut world = self.node.lock();
-        let number = world.number();
-        let sent_at_ms = world.now_ms;
-        let arrives_ms = part.last_arrival_ms.max(sent_at_ms + world.rng.i64(1..15));
-        part.last_arrival_ms = arrives_ms;
-        let reply_at_ms = arrives_ms + world.rng.i64(1..8);
+        let (number, sent_at_ms) = (world.number(), world.now_ms);
+        let reply_at_ms = world.send(DataRequest {
+            reply: number,
+            from: (self.node.id, self.lines[line].connection),
+            sent_at_ms,
+            alone: false,
+            partition: part.partition,
+            leader_epoch: part.leader_epoch,
+            batch,
+        });
+        drop(world);
         part.requests.push_back(Request {
             number,
             reply_at_ms,
             sent_at_ms,
+            line,
         });
-        let request = DataRequest {
-            reply: number,
-            from: (self.node.id, part.connection),
-            sent_at_ms,
-            partition: part.partition,
-            leader_epoch: part.leader_epoch,
-            batch,
-        };
-        world.post(arrives_ms, Message::Data(Box::new(request)));
+        let line = &mut self.lines[line];
+        if line.open == 0 {
+            line.oldest_since_ms = sent_at_ms;
+        }
+        line.open += 1;
     }
 
     /// Drains, stores and releases.
@@ -588,10 +661,11 @@ impl Work {
         if stored.is_err() || !self.certain {
             return;
         }
+        let now = self.now_ms();
         let open = |p: &Part| {
-            p.flow
-                .as_ref()
-                .map_or(p.quiet_at_ms, |f| f.quiet_at_ms(PRODUCE_TIMEOUT_MS))
+            let lost_ms = p.flow.as_ref().and_then(|f| f.lost_at_ms(now));
+            let until_ms = lost_ms.map_or(0, |lost_ms| lost_ms + ON_ITS_WAY_MS);
+            until_ms.max(p.quiet.until_ms())
         };
         let open_until_ms = self.parts.iter().map(open).max().unwrap_or(0);
         let left = self

@@ -16,6 +16,10 @@ use crate::logs::{ControlPartition, MirrorBatch, MirrorLog, SourceLog};
 pub const WALL_MS: i64 = 1_700_000_000_000;
 pub const DAY_MS: i64 = 86_400_000;
 pub const PRODUCE_TIMEOUT_MS: i64 = 10_000;
+/// How long a request may be in sockets and on the line.
+pub const ON_ITS_WAY_MS: i64 = PRODUCE_TIMEOUT_MS + 1000;
+/// A broker learns of an ended connection within this time, if it learns of it.
+const NEWS_MS: i64 = 20;
 
 #[derive(Debug)]
 pub enum Message {
@@ -30,6 +34,8 @@ pub struct DataRequest {
     /// Worker and connection.
     pub from: (usize, u64),
     pub sent_at_ms: i64,
+    /// Nothing of its connection was open when it was sent.
+    pub alone: bool,
     pub partition: usize,
     pub leader_epoch: i32,
     pub batch: MirrorBatch,
@@ -71,6 +77,12 @@ pub struct World {
     network: BTreeMap<(i64, u64), Message>,
     replies: HashMap<u64, Result<i64, i16>>,
     next_number: u64,
+    /// Until when the broker works on the requests of a connection, which it serves one after another.
+    served_until_ms: HashMap<(usize, u64), i64>,
+    /// Until when followers are slow: answers take as long as they may.
+    pub slow_until_ms: i64,
+    /// Until when the mirrors' broker stands still, its sockets open.
+    pub frozen_until_ms: i64,
     trace: Option<Vec<String>>,
     /// What must never happen, and did.
     pub broken_rules: Vec<String>,
@@ -92,6 +104,9 @@ impl World {
             network: BTreeMap::new(),
             replies: HashMap::new(),
             next_number: 0,
+            served_until_ms: HashMap::new(),
+            slow_until_ms: 0,
+            frozen_until_ms: 0,
             trace: traced.then(Vec::new),
             broken_rules: Vec::new(),
         }
@@ -131,37 +146,62 @@ impl World {
         self.replies.remove(&number)
     }
 
-    /// Connections end: of each a prefix of the undelivered requests still arrives, within its time-out.
+    /// Sends a request: the broker begins with it when it arrives and all before it on its connection are answered. Returns
+    /// when its answer is back.
+    pub fn send(&mut self, mut request: DataRequest) -> i64 {
+        let line = request.from;
+        let arrives_ms = self.now_ms + self.rng.i64(1..15);
+        let served_until_ms = self.served_until_ms.get(&line).copied().unwrap_or(0);
+        request.alone = served_until_ms <= self.now_ms;
+        let mut begins_ms = arrives_ms.max(served_until_ms);
+        if begins_ms < self.frozen_until_ms {
+            begins_ms = self.frozen_until_ms + self.rng.i64(0..200);
+        }
+        let left_ms = (self.slow_until_ms - begins_ms).clamp(0, PRODUCE_TIMEOUT_MS);
+        let answered_ms = begins_ms + self.rng.i64(0..=left_ms) + self.rng.i64(0..4);
+        self.served_until_ms.insert(line, answered_ms);
+        self.post(begins_ms, Message::Data(Box::new(request)));
+        answered_ms + self.rng.i64(1..8)
+    }
+
+    /// The mirrors' broker stands still: what has not been begun waits in its sockets, and is read some time after.
+    pub fn freeze(&mut self, ms: i64) {
+        self.frozen_until_ms = self.now_ms + ms;
+        let until_ms = self.frozen_until_ms;
+        let mut lines = HashMap::new();
+        for (at_ms, number) in self.data(|_| true) {
+            let Some(Message::Data(data)) = self.network.remove(&(at_ms, number)) else {
+                continue;
+            };
+            let line = data.from;
+            let delay_ms = self.rng.i64(0..1500);
+            let read_ms = *lines.entry(line).or_insert(until_ms + delay_ms);
+            let at_ms = at_ms.max(read_ms);
+            let served = self.served_until_ms.entry(line).or_default();
+            *served = (*served).max(at_ms + 1);
+            self.network.insert((at_ms, number), Message::Data(data));
+        }
+    }
+
+    fn data(&self, wanted: impl Fn(&DataRequest) -> bool) -> Vec<(i64, u64)> {
+        let of = |m: &Message| matches!(m, Message::Data(data) if wanted(data));
+        let found = self.network.iter().filter(|e| of(e.1));
+        found.map(|e| *e.0).collect()
+    }
+
+    /// Connections end. A broker that learns of it drops what stands behind the request it is at; one that stands still has
+    /// that one read when it goes on. One that does not learn of it gets all that was on its way, as late as it may be.
     pub fn close(&mut self, worker: usize, connection: Option<u64>) {
-        let ended = |m: &Message| match m {
-            Message::Data(d) => d.from.0 == worker && connection.is_none_or(|c| c == d.from.1),
-            Message::Control { .. } => false,
-        };
-        let keys: Vec<_> = self
-            .network
-            .iter()
-            .filter(|e| ended(e.1))
-            .map(|e| *e.0)
-            .collect();
-        let mut state: HashMap<u64, (bool, i64)> = HashMap::new();
+        let keys = self.data(|d| d.from.0 == worker && connection.is_none_or(|c| c == d.from.1));
+        let mut last: HashMap<u64, Option<i64>> = HashMap::new();
         for key in keys {
             let Some(Message::Data(data)) = self.network.remove(&key) else {
                 continue;
             };
-            let (mut delivered, mut at_ms) = state
-                .get(&data.from.1)
-                .copied()
-                .unwrap_or((true, self.now_ms));
-            let latest = data.sent_at_ms + PRODUCE_TIMEOUT_MS;
-            delivered &= self.rng.u32(0..4) > 0 && latest > at_ms;
-            if delivered {
-                // Most come soon, some as late as they can.
-                let spread = if self.rng.bool() {
-                    50.min(latest - at_ms)
-                } else {
-                    latest - at_ms
-                };
-                at_ms += self.rng.i64(0..spread.max(1));
+            let before = last.get(&data.from.1).copied();
+            let at_ms = self.still_begins(key.0, &data, before);
+            last.insert(data.from.1, at_ms);
+            if let Some(at_ms) = at_ms {
                 let again = (at_ms, self.number());
                 self.trace(|| {
                     format!(
@@ -169,12 +209,33 @@ impl World {
                         data.batch.base_sequence
                     )
                 });
-                state.insert(data.from.1, (true, at_ms));
                 self.network.insert(again, Message::Data(data));
-            } else {
-                state.insert(data.from.1, (false, at_ms));
             }
         }
+    }
+
+    /// Returns when a request of an ended connection is begun all the same; `before` tells of the one before it.
+    fn still_begins(
+        &mut self,
+        begins_ms: i64,
+        data: &DataRequest,
+        before: Option<Option<i64>>,
+    ) -> Option<i64> {
+        if before == Some(None) || self.rng.u32(0..4) == 0 {
+            return None;
+        }
+        if self.now_ms < self.frozen_until_ms {
+            return before.is_none().then_some(begins_ms);
+        }
+        // On its way still, and nobody tells the broker that the connection ended.
+        let late = self.rng.bool() && (data.alone || self.now_ms >= self.slow_until_ms);
+        let latest_ms = data.sent_at_ms + ON_ITS_WAY_MS;
+        let from_ms = before.flatten().unwrap_or(begins_ms).max(begins_ms);
+        if late && latest_ms > from_ms {
+            return Some(self.rng.i64(from_ms..latest_ms));
+        }
+        (begins_ms <= self.now_ms + NEWS_MS && before.flatten().is_none_or(|b| b <= begins_ms))
+            .then_some(begins_ms)
     }
 
     /// Delivers the next message.

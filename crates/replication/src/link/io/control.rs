@@ -14,7 +14,7 @@ use kafka::{
 use super::{Wire, port};
 use crate::crash::crash_point;
 use crate::protocol::ports::{
-    AppendError, Clock, ControlBatch, ControlEntry, ControlLog, PortError,
+    AppendError, Bounds, Clock, ControlBatch, ControlEntry, ControlLog, PortError,
 };
 
 impl ControlLog for Wire {
@@ -37,8 +37,16 @@ impl ControlLog for Wire {
                 Err(PortError::Broker(code))
                     if code == ErrorCode::OFFSET_OUT_OF_RANGE.0 && next == 0 =>
                 {
-                    next = self.log_start(&key).await?;
+                    next = self.bounds(&key).await?.log_start;
                     continue;
+                }
+                // Either the log is shorter than what was read of it, or its beginning was deleted.
+                Err(PortError::Broker(code)) if code == ErrorCode::OFFSET_OUT_OF_RANGE.0 => {
+                    let end = self.bounds(&key).await?.end;
+                    if end < next {
+                        return Ok((entries, end));
+                    }
+                    return Err(PortError::Broker(code));
                 }
                 other => other?,
             };
@@ -130,12 +138,18 @@ impl Wire {
         })
     }
 
-    async fn log_start(&self, key: &FetchKey) -> Result<i64, PortError> {
+    async fn bounds(&self, key: &FetchKey) -> Result<Bounds, PortError> {
         use kafka::admin::{At, Isolation, TopicPartition};
         let at = TopicPartition::new(key.topic.to_string(), key.partition);
         let client = self.destination.client().map_err(port)?;
-        let answers = client.list_offsets(vec![at.clone()], At::Earliest, Isolation::Uncommitted);
-        Ok(super::only(answers.await, &at)?.offset.unwrap_or(0))
+        let ask = async |which| {
+            let answers = client.list_offsets(vec![at.clone()], which, Isolation::Uncommitted);
+            Ok(super::only(answers.await, &at)?.offset.unwrap_or(0))
+        };
+        Ok(Bounds {
+            log_start: ask(At::Earliest).await?,
+            end: ask(At::Latest).await?,
+        })
     }
 }
 
@@ -172,4 +186,67 @@ fn read_batch(
         });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use kafka::admin::{NewTopic, Run};
+
+    use super::*;
+    use crate::{
+        link::testing,
+        protocol::control::{CONTROL_PRODUCER_ID, Claim},
+    };
+
+    /// A control topic of one slot with one claim in it.
+    async fn wire() -> Wire {
+        let east = xtask::cluster::shared("east").unwrap().bootstrap;
+        let mut link = testing::desired(&east, &east);
+        let name = format!("control-{}", uuid::Uuid::new_v4().simple());
+        link.spec.name = name.parse().unwrap();
+        let wire = Wire::new(&crate::supervisor::Settings::default(), &link);
+        let topic = NewTopic {
+            name: wire.control_topic.to_string(),
+            partitions: 1,
+            replication_factor: 1,
+            configs: Vec::new(),
+        };
+        let client = wire.destination.client().unwrap();
+        let made = client.create_topics(&[topic], Run::Carry).await.unwrap();
+        let made = made[&*wire.control_topic].as_ref().unwrap();
+        wire.control_topic_is(made.id, 1);
+        let claim = Claim {
+            worker: "worker".to_owned(),
+            process: "process".to_owned(),
+            generation: 0,
+            epoch: 0,
+            produce_timeout_ms: 0,
+            released: true,
+        };
+        let batch = ControlBatch {
+            slot: 0,
+            producer_id: CONTROL_PRODUCER_ID,
+            epoch: 0,
+            base_sequence: 0,
+            records: vec![claim.write(0)],
+        };
+        // The new topic's leader may take a moment to answer; a repeated batch is not appended twice.
+        for _ in 0..100 {
+            if wire.append(batch.clone()).await.is_ok() {
+                return wire;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("`{}` takes nothing", wire.control_topic);
+    }
+
+    #[tokio::test]
+    #[ignore = "needs brokers: cargo xtask test"]
+    async fn a_log_that_is_shorter_than_what_was_read_tells_its_true_end() {
+        let wire = wire().await;
+        let (entries, end) = wire.read(0, 0).await.unwrap();
+        assert_eq!((entries.len(), end), (1, 1));
+        assert_eq!(wire.read(0, 1).await.unwrap(), (Vec::new(), 1));
+        assert_eq!(wire.read(0, 50).await.unwrap(), (Vec::new(), 1));
+    }
 }

@@ -16,6 +16,10 @@ use crate::{
     },
 };
 
+const CORRUPT_MESSAGE: i16 = 2;
+/// Times that the same batch must arrive damaged before it is taken for damaged.
+const CORRUPT_TIMES: u32 = 3;
+
 impl Worker {
     pub(super) fn replied(&mut self, replied: Replied) {
         let Replied {
@@ -29,6 +33,9 @@ impl Worker {
         {
             producer.requests -= 1;
             producer.bytes -= parts.iter().map(|part| part.bytes).sum::<usize>();
+            for part in &parts {
+                producer.came_back(self.partitions[part.id.0].slot);
+            }
             if !producer.ready.is_empty() {
                 self.traffic.sending.insert(key);
             }
@@ -37,13 +44,18 @@ impl Worker {
             Ok(reply) => {
                 self.throttled_ms += reply.throttle.as_millis() as u64;
                 for (part, ack) in parts.into_iter().zip(reply.acks) {
-                    self.answered(part, Some((ack.error, ack.base_offset)));
+                    self.answered(part, Ok((ack.error, ack.base_offset)));
                 }
             }
             Err(error) => {
                 debug!(%error, "a produce request was not answered");
+                let ended_ms = self.wire.monotonic_ms();
+                let failed = match error {
+                    Error::Withheld => Failed::Unsent,
+                    _ => Failed::NoReply { ended_ms },
+                };
                 for part in parts {
-                    self.answered(part, None);
+                    self.answered(part, Err(failed));
                 }
                 let open = self
                     .traffic
@@ -56,8 +68,8 @@ impl Worker {
         }
     }
 
-    /// Judges the answer for one batch: error code and base offset, or none at all.
-    pub(super) fn answered(&mut self, part: SentPart, answer: Option<(ErrorCode, i64)>) {
+    /// Judges the answer for one batch: error code and base offset, or why there is none.
+    pub(super) fn answered(&mut self, part: SentPart, answer: Result<(ErrorCode, i64), Failed>) {
         part.queued.answered(part.bytes);
         let id = part.id;
         let partition = &mut self.partitions[id.0];
@@ -68,10 +80,11 @@ impl Worker {
             return;
         };
         let verdict = match answer {
-            Some((ErrorCode::NONE, base_offset)) => flow.acknowledged(base_offset),
-            Some((error, _)) => flow.failed(Failed::Code(error.0)),
-            None => flow.failed(Failed::NoReply),
+            Ok((ErrorCode::NONE, base_offset)) => flow.acknowledged(base_offset),
+            Ok((error, _)) => flow.failed(Failed::Code(error.0)),
+            Err(failed) => flow.failed(failed),
         };
+        let answer = answer.ok();
         match verdict {
             Verdict::Acknowledged => {
                 if let Some((_, base_offset)) = answer {
@@ -100,11 +113,26 @@ impl Worker {
                 source_from,
                 source_to,
             } => {
-                self.batch_refused(id, code, (source_from, source_to), part.records);
+                let range = (source_from, source_to);
+                self.forget_size(id, code);
+                if code == CORRUPT_MESSAGE && !self.is_corrupt(id, source_from) {
+                    self.take_over_again(id, "a batch arrived damaged");
+                } else {
+                    self.batch_refused(id, code, range, part.records);
+                }
             }
         }
         self.settle(id);
         self.make_ready(id);
+    }
+
+    /// Notes that the destination found a batch damaged; returns whether that is the batch's own fault, not the line's.
+    pub(super) fn is_corrupt(&mut self, id: PartitionId, source_from: i64) -> bool {
+        let partition = &mut self.partitions[id.0];
+        let before = partition.corrupt.filter(|(from, _)| *from == source_from);
+        let times = before.map_or(0, |(_, times)| times) + 1;
+        partition.corrupt = (times < CORRUPT_TIMES).then_some((source_from, times));
+        times >= CORRUPT_TIMES
     }
 
     /// The destination does not take a batch: its records go one by one, and the one that is refused alone is judged.
@@ -181,10 +209,5 @@ impl Worker {
             self.latency
                 .record(wall_ms - part.first_timestamp_ms, records);
         }
-    }
-
-    /// Bytes from which a batch goes alone: near what the mirror takes.
-    pub(super) fn alone_bytes(&self, _id: PartitionId) -> usize {
-        900 << 10
     }
 }

@@ -95,7 +95,7 @@ impl Worker {
             flow.gap(gap.to, gap.leader_epoch, gap.explained);
         }
         match fetched.decoded.fault {
-            None => partition.failures = 0,
+            None => partition.faults = 0,
             Some(fault) => self.damaged(id, &fault),
         }
         self.make_ready(id);
@@ -105,8 +105,9 @@ impl Worker {
     pub(super) fn verify(&mut self, id: PartitionId, epoch: i32) {
         self.make_ready(id);
         self.stop_following(id);
-        let partition = &self.partitions[id.0];
+        let partition = &mut self.partitions[id.0];
         let Some(flow) = &partition.flow else { return };
+        partition.verifying = true;
         let (offset, before) = (flow.fetch_offset(), flow.fetch_epoch());
         let generation = partition.generation;
         let source = SourcePort::new(self.wire.clone(), &partition.identity);
@@ -132,6 +133,7 @@ impl Worker {
         if partition.generation != generation {
             return;
         }
+        partition.verifying = false;
         match result {
             Ok(true) => {
                 partition.verified_epoch = Some(epoch);
@@ -192,11 +194,11 @@ impl Worker {
     /// Bytes arrived damaged: they are fetched again, and shown if that does not help.
     pub(super) fn damaged(&mut self, id: PartitionId, fault: &str) {
         let partition = &mut self.partitions[id.0];
-        partition.failures += 1;
+        partition.faults += 1;
         partition.following = None;
-        let failures = partition.failures;
-        warn!(topic = %partition.identity.source_topic, fault, failures, "fetched data is damaged");
-        if failures >= FAULTS_SHOWN {
+        let faults = partition.faults;
+        warn!(topic = %partition.identity.source_topic, fault, faults, "fetched data is damaged");
+        if faults >= FAULTS_SHOWN {
             self.partition_problem(
                 id,
                 Problem {

@@ -1,7 +1,7 @@
 //! Findings: recorded where they were found, held where a person must choose, carried out when one did.
 
 use model::{
-    finding::{Finding, FindingKind, FindingState},
+    finding::{Choice, Finding, FindingKind, FindingState},
     link::{OnRefused, Policy},
 };
 use tracing::{info, warn};
@@ -21,10 +21,10 @@ impl Worker {
         finding.state = FindingState::Held;
         self.record_finding(id, finding.clone());
         self.stop_following(id);
-        let timeout_ms = self.produce_timeout_ms();
+        let (now_ms, on_its_way) = (self.wire.monotonic_ms(), self.on_its_way());
         let partition = &mut self.partitions[id.0];
         warn!(topic = finding.topic, partition = finding.partition, kind = ?finding.kind, "partition held: {}", finding.detail);
-        partition.end_flow(timeout_ms);
+        partition.end_flow(now_ms, on_its_way);
         partition.problem = None;
         partition.stage = Stage::Held(Box::new(finding));
     }
@@ -87,7 +87,7 @@ impl Worker {
             at_ms: decision.at_ms,
         };
         self.record_finding(id, finding.clone());
-        if finding.kind == FindingKind::Refused && decision.choice == model::finding::Choice::Skip {
+        if finding.kind == FindingKind::Refused && decision.choice == Choice::Skip {
             return self.skip(id, &finding);
         }
         self.partitions[id.0].stage = Stage::Due { at_ms: now_ms };
@@ -113,7 +113,9 @@ impl Worker {
         let policy = self.link.spec.policies.get(&FindingKind::Refused);
         let skips =
             self.link.spec.on_refused == OnRefused::Skip || policy == Some(&Policy::Continue);
-        if skips {
+        // The choice was made, and the process ended before it was carried out.
+        let chosen = self.choices.get(&finding.id) == Some(&Choice::Skip);
+        if skips || chosen {
             self.skip(id, &finding)
         } else {
             self.hold(id, finding)
@@ -122,7 +124,7 @@ impl Worker {
 
     /// Leaves a refused record out: a new epoch begins behind it, so that nobody can write it any more.
     pub(super) fn skip(&mut self, id: PartitionId, refused: &Finding) {
-        let timeout_ms = self.produce_timeout_ms();
+        let on_its_way = self.on_its_way();
         let Some((from, to)) = refused.source else {
             return;
         };
@@ -138,11 +140,12 @@ impl Worker {
         self.record_finding(id, skipped);
         let now_ms = self.wire.monotonic_ms();
         let partition = &mut self.partitions[id.0];
-        partition.end_flow(timeout_ms);
+        partition.end_flow(now_ms, on_its_way);
         let Some(position) = &mut partition.position else {
             return;
         };
-        if position.source_next <= from {
+        // Before it: what comes first is sent first. Behind it: it was left out before.
+        if position.source_next == from {
             position.source_next = to;
             position.epoch += 1;
             position.next_sequence = 0;

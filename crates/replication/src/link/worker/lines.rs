@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::FutureExt;
 use kafka::{
     Error, Purpose,
     fetch::{FetchConnection, FetchOptions},
     produce::ProduceConnection,
 };
-use model::problem::Problem;
+use model::{link::Isolation, problem::Problem};
 
 use super::Worker;
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
 
 /// How long a connection stays closed after its task panicked: what made it panic may still be there, and the problem has
 /// to be seen.
-const FAULT_PAUSE_MS: i64 = 2_000;
+pub(super) const FAULT_PAUSE_MS: i64 = 2_000;
 
 impl Worker {
     pub(super) fn fetcher_closed(&mut self, serial: u64, error: &Error) {
@@ -62,19 +63,35 @@ impl Worker {
 
     fn line_lost(&mut self, key: ConnectionKey, problem: Problem) {
         let now_ms = self.wire.monotonic_ms();
-        self.traffic.failed(key, now_ms);
+        let ready = self.traffic.failed(key, now_ms);
+        self.not_ready(ready);
         self.refresh(key.side);
         for partition in &mut self.partitions {
             if partition.following == Some(key) {
                 partition.following = None;
                 partition.lane += 1;
             }
-            if key.side == Side::Produce {
-                partition.ready = false;
-            }
         }
         let wall_ms = self.wire.wall_ms();
         self.traffic.problems.note(key, problem, wall_ms);
+    }
+
+    /// Closes the produce connections that carry requests of a slot: nothing of them shall reach a broker any more.
+    pub(super) fn close_lines_of(&mut self, slot: u32) {
+        let now_ms = self.wire.monotonic_ms();
+        for (key, connection) in self.traffic.carrying(slot) {
+            // Only its beginning is wanted, which ends the connection at once.
+            let _ = connection.close().now_or_never();
+            let ready = self.traffic.failed(key, now_ms);
+            self.not_ready(ready);
+        }
+    }
+
+    /// Partitions whose producer is gone wait for another.
+    fn not_ready(&mut self, ids: impl IntoIterator<Item = PartitionId>) {
+        for id in ids {
+            self.partitions[id.0].ready = false;
+        }
     }
 
     fn fetch_task_ended(&self, key: ConnectionKey) -> Problem {
@@ -127,19 +144,25 @@ impl Worker {
             if !matches!(partition.stage, Stage::Copying) {
                 continue;
             }
-            let (following, in_need) = (partition.following, partition.following.is_none());
+            let following = partition.following;
             if let Some((broker, _)) = self.source_leader(id) {
                 let key = self.traffic.count.key(Side::Fetch, broker, id);
                 wanted.insert(key);
-                if in_need || following != Some(key) {
+                if following != Some(key) {
                     self.follow(id);
                 }
             }
             if let Some((broker, _)) = self.destination_leader(id) {
                 wanted.insert(self.traffic.count.key(Side::Produce, broker, id));
+                let alone = self.traffic.count.alone_key(broker, id);
+                // Kept once it is there: history goes on and off.
+                if self.produce_key(broker, id) == alone || self.traffic.producer(alone).is_some() {
+                    wanted.insert(alone);
+                }
             }
         }
-        self.traffic.retain(&wanted);
+        let ready = self.traffic.retain(&wanted);
+        self.not_ready(ready);
         for key in wanted {
             if self.traffic.want(key, now_ms) {
                 self.open(key);
@@ -149,9 +172,9 @@ impl Worker {
 
     pub(super) fn open(&mut self, key: ConnectionKey) {
         let wire = self.wire.clone();
-        let isolation = self.root.spec.as_ref().map(|spec| spec.meaning.isolation);
+        let isolation = self.isolation();
         let options = FetchOptions {
-            isolation: fetch_isolation(isolation.unwrap_or(self.link.spec.isolation)),
+            isolation: fetch_isolation(isolation),
             max_wait: std::time::Duration::from_millis(250),
             min_bytes: 1,
             max_bytes: FETCH_BYTES as i32,
@@ -162,7 +185,11 @@ impl Worker {
                 Side::Fetch => {
                     let opened = wire.source.open(key.broker, Purpose::Ask).await;
                     let result = opened.and_then(|c| FetchConnection::new(c, options));
-                    Done::FetchOpened { key, result }
+                    Done::FetchOpened {
+                        key,
+                        isolation,
+                        result,
+                    }
                 }
                 Side::Produce => Done::ProduceOpened {
                     key,
@@ -175,8 +202,16 @@ impl Worker {
     pub(super) fn fetch_opened(
         &mut self,
         key: ConnectionKey,
+        isolation: Isolation,
         result: Result<FetchConnection, Error>,
     ) {
+        if !self.traffic.is_opening(key) {
+            return;
+        }
+        if isolation != self.isolation() {
+            // It changed while the connection was being opened.
+            return self.open(key);
+        }
         match result {
             Ok(connection) => {
                 let serial = self.traffic.next_serial();
@@ -194,16 +229,14 @@ impl Worker {
         key: ConnectionKey,
         result: Result<ProduceConnection, Error>,
     ) {
+        if !self.traffic.is_opening(key) {
+            return;
+        }
         match result {
             Ok(connection) => {
                 let serial = self.traffic.next_serial();
-                let producer = Producer {
-                    connection,
-                    serial,
-                    ready: std::collections::VecDeque::new(),
-                    requests: 0,
-                    bytes: 0,
-                };
+                let alone = self.traffic.count.is_alone(key);
+                let producer = Producer::new(connection, serial, alone);
                 self.line_opened(key, Line::Produce(Box::new(producer)));
                 for index in 0..self.partitions.len() {
                     self.make_ready(PartitionId(index));

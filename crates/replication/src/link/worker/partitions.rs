@@ -1,7 +1,9 @@
 //! Which partitions work: made of what the control topic lists, started, drained, settled.
 
+use std::time::Duration;
+
 use kafka::fetch::FetchKey;
-use model::link::Phase;
+use model::link::{Isolation, Phase};
 use tracing::debug;
 
 use super::Worker;
@@ -15,7 +17,13 @@ use crate::{
         traffic::Side,
     },
     meter::{EndHistory, RateMeter},
-    protocol::{control::TopicRecord, offset_map::OffsetMap, ports::Clock, position::Identity},
+    protocol::{
+        control::TopicRecord,
+        offset_map::OffsetMap,
+        ports::Clock,
+        position::{Identity, Meaning},
+        quiet::{Quiet, longest_on_its_way},
+    },
 };
 
 impl Worker {
@@ -105,7 +113,7 @@ impl Worker {
             queued: Queued::default(),
             ready: false,
             store_due: false,
-            quiet_at_ms: 0,
+            quiet: Quiet::default(),
             renewal: None,
             singly: None,
             refusal: None,
@@ -120,6 +128,10 @@ impl Worker {
             ends: EndHistory::default(),
             problem: None,
             failures: 0,
+            faults: 0,
+            corrupt: None,
+            handed_ms: 0,
+            verifying: false,
         });
     }
 
@@ -174,6 +186,7 @@ impl Worker {
                 .mirror_topic_id
                 .clone_from(&position.mirror_topic_id);
         }
+        partition.quiet.lost(slot.quiet_at_ms);
         partition.failures = 0;
         partition.stage = Stage::Due { at_ms: now_ms };
     }
@@ -195,9 +208,9 @@ impl Worker {
     /// Forgets everything that only the slot's owner may know.
     pub(super) fn abandon(&mut self, id: PartitionId) {
         self.stop_following(id);
-        let produce_timeout_ms = self.produce_timeout_ms();
+        let (now_ms, on_its_way) = (self.wire.monotonic_ms(), self.on_its_way());
         let partition = &mut self.partitions[id.0];
-        partition.end_flow(produce_timeout_ms);
+        partition.end_flow(now_ms, on_its_way);
         partition.stage = Stage::Idle;
         partition.problem = None;
         if !self
@@ -210,8 +223,8 @@ impl Worker {
         }
     }
 
-    pub(super) fn produce_timeout_ms(&self) -> i64 {
-        self.context.settings.produce_timeout.as_millis() as i64
+    pub(super) fn on_its_way(&self) -> Duration {
+        longest_on_its_way(self.context.settings.produce_timeout)
     }
 
     /// Stops sending; idle once nothing is in flight.
@@ -240,7 +253,7 @@ impl Worker {
 
     /// Moves a settling or draining partition on when its last reply is there.
     pub(super) fn settle(&mut self, id: PartitionId) {
-        let (now_ms, timeout_ms) = (self.wire.monotonic_ms(), self.produce_timeout_ms());
+        let (now_ms, on_its_way) = (self.wire.monotonic_ms(), self.on_its_way());
         let partition = &mut self.partitions[id.0];
         if partition.in_flight() > 0 {
             return;
@@ -253,7 +266,7 @@ impl Worker {
                         partition.map.push(segment);
                     }
                 }
-                partition.end_flow(timeout_ms);
+                partition.end_flow(now_ms, on_its_way);
                 partition.stage = Stage::Idle;
                 partition.problem = None;
             }
@@ -272,12 +285,16 @@ impl Worker {
                         partition.map.push(segment);
                     }
                 }
-                partition.end_flow(timeout_ms);
+                partition.end_flow(now_ms, on_its_way);
                 if let Some((code, range)) = partition.refusal.take() {
                     return self.refused(id, code, range);
                 }
                 partition.failures += 1;
-                let delay_ms = if partition.failures > 1 { 200 } else { 0 };
+                // Once is a leader that moved; what comes again without a delivery between is not over soon.
+                let delay_ms = match partition.failures {
+                    1 => 0,
+                    failures => 200 << failures.min(5),
+                };
                 partition.stage = Stage::Due {
                     at_ms: now_ms + delay_ms,
                 };
@@ -288,6 +305,9 @@ impl Worker {
 
     /// Asks a fetch connection for the partition's records from where its flow wants them.
     pub(super) fn follow(&mut self, id: PartitionId) {
+        if self.partitions[id.0].verifying {
+            return;
+        }
         self.stop_following(id);
         let Some((broker, leader_epoch)) = self.source_leader(id) else {
             return self.refresh(Side::Fetch);
@@ -346,9 +366,17 @@ impl Worker {
         Some((leader.broker, leader.epoch))
     }
 
+    /// Returns the meaning of sequences in force, once the control topic has told it.
+    pub(super) fn meaning(&self) -> Option<Meaning> {
+        self.root.spec.as_ref().map(|spec| spec.meaning)
+    }
+
+    pub(super) fn isolation(&self) -> Isolation {
+        let meaning = self.meaning();
+        meaning.map_or(self.link.spec.isolation, |meaning| meaning.isolation)
+    }
+
     pub(super) fn read_committed(&self) -> bool {
-        let spec = self.root.spec.as_ref();
-        let isolation = spec.map_or(self.link.spec.isolation, |spec| spec.meaning.isolation);
-        isolation == model::link::Isolation::ReadCommitted
+        self.isolation() == Isolation::ReadCommitted
     }
 }

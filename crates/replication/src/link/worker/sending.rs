@@ -1,9 +1,6 @@
 //! What goes out: one batch per partition in a request, as soon as it may.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
-};
+use std::sync::Arc;
 
 use kafka::{
     Gate,
@@ -19,7 +16,8 @@ use crate::{
         event::PartitionId,
         io::boot_ms,
         partition::Stage,
-        traffic::{ConnectionKey, REQUEST_BYTES, Replied, SentPart, Side},
+        slot::Lease,
+        traffic::{ConnectionKey, Replied, SentPart, Side},
     },
     protocol::{
         flow::{Blocked, Failed, Next, Now, Order},
@@ -37,12 +35,27 @@ impl Worker {
         let Some((broker, _)) = self.destination_leader(id) else {
             return self.refresh(Side::Produce);
         };
-        let key = self.traffic.count.key(Side::Produce, broker, id);
+        let key = self.produce_key(broker, id);
         if let Some(producer) = self.traffic.producer(key) {
             producer.ready.push_back(id);
             self.partitions[id.0].ready = true;
             self.traffic.sending.insert(key);
         }
+    }
+
+    /// Returns the connection for the next batch of a partition.
+    pub(super) fn produce_key(&self, broker: i32, id: PartitionId) -> ConnectionKey {
+        if self.next_is_checked(id) {
+            self.traffic.count.key(Side::Produce, broker, id)
+        } else {
+            self.traffic.count.alone_key(broker, id)
+        }
+    }
+
+    fn next_is_checked(&self, id: PartitionId) -> bool {
+        let wall_ms = self.wire.wall_ms();
+        let flow = self.partitions[id.0].flow.as_ref();
+        flow.is_none_or(|flow| flow.checked(wall_ms))
     }
 
     pub(super) fn wake_delayed(&mut self, now_ms: i64) {
@@ -82,19 +95,25 @@ impl Worker {
     }
 
     /// Sends one request of at most one batch per partition; returns whether anything went.
-    fn send_request(&mut self, key: ConnectionKey) -> bool {
+    pub(super) fn send_request(&mut self, key: ConnectionKey) -> bool {
         let Some(producer) = self.traffic.producer(key) else {
             return false;
         };
+        let (alone, most) = (producer.alone, producer.request_bytes());
         let candidates: Vec<PartitionId> = producer.ready.drain(..).collect();
         let mut request = Request::default();
-        let mut again = Vec::new();
+        let (mut again, mut left_out) = (Vec::new(), Vec::new());
         for id in candidates {
-            if request.bytes >= REQUEST_BYTES {
-                again.push(id);
+            if request.bytes >= most {
+                left_out.push(id);
                 continue;
             }
             self.partitions[id.0].ready = false;
+            if alone == self.next_is_checked(id) {
+                // Another connection is for what comes next.
+                self.make_ready(id);
+                continue;
+            }
             if self.add_batch(id, &mut request) {
                 self.partitions[id.0].ready = true;
                 again.push(id);
@@ -102,7 +121,8 @@ impl Worker {
         }
         let sent = !request.parts.is_empty();
         if let Some(producer) = self.traffic.producer(key) {
-            producer.ready.extend(again);
+            // Who found no room goes first next time.
+            producer.ready.extend(left_out.into_iter().chain(again));
         }
         if sent {
             self.dispatch(key, request);
@@ -137,7 +157,7 @@ impl Worker {
                 let index = partition.identity.partition;
                 let Some(part) = patched(&order, topic, topic_id, index) else {
                     warn!("a batch that must be rebuilt reached the sender");
-                    flow.failed(Failed::NoReply);
+                    flow.failed(Failed::Unsent);
                     self.take_over_again(id, "a batch that cannot be patched");
                     return false;
                 };
@@ -170,14 +190,12 @@ impl Worker {
     }
 
     fn dispatch(&mut self, key: ConnectionKey, mut request: Request) {
-        request.leases.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        request.leases.dedup_by(|a, b| a.is(b));
         let leases = request.leases;
         // The writer asks again right before the bytes go: a lease may have ended in its queue.
         let gate = Gate(Arc::new(move || {
             let now_ms = boot_ms();
-            leases
-                .iter()
-                .all(|lease| now_ms < lease.load(Ordering::Acquire))
+            leases.iter().all(|lease| lease.is_fresh(now_ms))
         }));
         let Some(producer) = self.traffic.producer(key) else {
             return;
@@ -185,6 +203,10 @@ impl Worker {
         let serial = producer.serial;
         producer.requests += 1;
         producer.bytes += request.bytes;
+        for part in &request.sent {
+            let slot = self.partitions[part.id.0].slot;
+            *producer.open.entry(slot).or_default() += 1;
+        }
         let pending = producer.connection.send(&request.parts, Some(gate));
         let parts = request.sent;
         self.traffic.replies.push(Box::pin(async move {
@@ -208,7 +230,7 @@ struct Request {
     parts: Vec<ProducePart>,
     sent: Vec<SentPart>,
     bytes: usize,
-    leases: Vec<Arc<AtomicI64>>,
+    leases: Vec<Lease>,
 }
 
 /// Gives a batch its producer fields; `None` if a patched header is not enough.

@@ -113,6 +113,13 @@ impl Worker {
         self.reconcile_partitions();
     }
 
+    /// Acts on a meaning of sequences that is not the one that was in force `before`.
+    pub(super) fn heed_meaning(&mut self, before: Option<Meaning>) {
+        if before.is_some() && self.meaning() != before {
+            self.meaning_changed();
+        }
+    }
+
     /// Sequences mean something else from now on: every partition begins a new epoch, on connections that fetch at the
     /// isolation level in force.
     pub(super) fn meaning_changed(&mut self) {

@@ -1,24 +1,25 @@
 //! The slots of this process: claimed when the group assigns them, stored into every tick, left when it takes them back.
 
-use std::sync::{Arc, atomic::AtomicI64};
+use std::sync::Arc;
 
 use kafka::group::RevokeAck;
 use model::problem::Problem;
 use tracing::{debug, info, warn};
 
-use super::Worker;
+use super::{Worker, lines::FAULT_PAUSE_MS};
 use crate::{
     ledger::LedgerError,
     link::{
         control_topic_name,
         event::{Done, PartitionId},
-        slot::{Entry, SlotNews, SlotTask},
+        slot::{Entry, Lease, SlotNews, SlotPlace, SlotTask},
     },
     protocol::{
         claim::Claimant,
         control::ControlState,
         ports::{Clock, ControlEntry, ControlWrite, PortError},
         position::Position,
+        quiet::longest_on_its_way,
     },
 };
 
@@ -26,6 +27,8 @@ use crate::{
 pub(super) const SESSION_MS: i64 = 10_000;
 /// Bytes of JSON, besides positions, that are stored in one batch: packed far below what any broker takes.
 const WRITE_BYTES: usize = 512 << 10;
+/// Where problems with the records of control partition 0 show.
+const RECORDS: &str = "control records";
 /// Positions stored in one batch.
 pub(super) const STORE_PARTITIONS: usize = 400;
 
@@ -35,7 +38,7 @@ pub(super) struct SlotEntry {
     pub(super) task: Option<SlotTask>,
     /// What its partition of the control topic said when it was claimed.
     pub(super) state: ControlState,
-    /// Monotonic time until which former owners' requests may still arrive.
+    /// Monotonic time until which former owners' requests may still arrive, 0 if the last one released.
     pub(super) quiet_at_ms: i64,
     /// A store or renewal is on its way, and which positions it holds.
     pub(super) open: Option<Vec<Stored>>,
@@ -77,7 +80,7 @@ pub(super) struct Stored {
 }
 
 impl SlotEntry {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             stage: SlotStage::Assigned,
             task: None,
@@ -145,7 +148,7 @@ impl SlotEntry {
         self.urgent = true;
     }
 
-    pub(super) fn lease(&self) -> Option<Arc<AtomicI64>> {
+    pub(super) fn lease(&self) -> Option<Lease> {
         self.task.as_ref().map(SlotTask::lease)
     }
 }
@@ -197,13 +200,17 @@ impl Worker {
                 let who = Claimant {
                     worker: self.context.settings.worker.clone(),
                     process: self.context.process.clone(),
-                    produce_timeout: self.context.settings.produce_timeout,
+                    on_its_way: longest_on_its_way(self.context.settings.produce_timeout),
                 };
                 let events = self.event_sender.clone();
+                let place = SlotPlace {
+                    slot: *number,
+                    task: self.traffic.next_serial(),
+                };
                 slot.task = Some(SlotTask::start(
                     self.wire.clone(),
                     who,
-                    *number,
+                    place,
                     entry,
                     events,
                 ));
@@ -211,27 +218,32 @@ impl Worker {
         }
     }
 
-    pub(super) fn followed(&mut self, result: Result<(Vec<ControlEntry>, i64), PortError>) {
+    pub(super) fn followed(
+        &mut self,
+        from: i64,
+        result: Result<(Vec<ControlEntry>, i64), PortError>,
+    ) {
         let now_ms = self.wire.monotonic_ms();
         self.follow.finished(now_ms + super::FOLLOW_MS);
         match result {
+            Ok((_, end)) if end < from => {
+                let cause = format!("its first partition went back from offset {from} to {end}");
+                self.problem(RECORDS, malformed_problem(&cause));
+            }
             Ok((entries, end)) => {
-                let meaning = self.root.spec.as_ref().map(|spec| spec.meaning);
+                let meaning = self.meaning();
                 // Slot 0's owner knows what it wrote before it reads it here.
                 let owned = self.slots.get(&0).is_some_and(SlotEntry::owned);
                 let ours = self.root.spec.clone().filter(|_| owned);
-                for entry in &entries {
-                    if let Err(error) = self.root.apply(entry) {
-                        return self.problem("control", malformed_problem(&error.to_string()));
-                    }
-                }
+                let folded = entries.iter().try_for_each(|entry| self.root.apply(entry));
                 if let Some(ours) = ours {
                     self.root.spec = Some(ours);
                 }
-                let changed = self.root.spec.as_ref().map(|spec| spec.meaning) != meaning;
-                if changed && meaning.is_some() {
-                    self.meaning_changed();
+                if let Err(error) = folded {
+                    return self.problem(RECORDS, malformed_problem(&error.to_string()));
                 }
+                self.problems.clear(RECORDS);
+                self.heed_meaning(meaning);
                 self.root.next_offset = self.root.next_offset.max(end);
                 self.root_known = true;
                 self.problems.clear("follow");
@@ -281,7 +293,13 @@ impl Worker {
         }
     }
 
-    pub(super) fn slot_news(&mut self, number: u32, news: SlotNews) {
+    /// Hears what the task of a slot tells, unless that task was given up meanwhile.
+    pub(super) fn slot_news(&mut self, number: u32, task: u64, news: SlotNews) {
+        let slot = self.slots.get(&number);
+        let current = slot.and_then(|slot| slot.task.as_ref());
+        if current.is_none_or(|current| current.serial() != task) {
+            return debug!(slot = number, ?news, "news of a slot's former task");
+        }
         debug!(slot = number, ?news, "slot news");
         match news {
             SlotNews::Owned { state, quiet_at_ms } => self.slot_owned(number, *state, quiet_at_ms),
@@ -297,18 +315,18 @@ impl Worker {
             }
             SlotNews::Asks(why) => {
                 self.slot_lost(number, SlotStage::Asks);
-                self.problem("control", malformed_problem(&why));
+                self.problem(&place(number), malformed_problem(&why));
             }
             SlotNews::Troubled(why) => {
                 let problem = self.control_unreachable(&why);
-                self.problem("slots", problem);
+                self.problem(&place(number), problem);
             }
             SlotNews::Released => self.slot_released(number),
         }
     }
 
     pub(super) fn slot_owned(&mut self, number: u32, state: ControlState, quiet_at_ms: i64) {
-        self.problems.clear("slots");
+        self.problems.clear(place(number).as_str());
         let now_ms = self.wire.monotonic_ms();
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
@@ -316,6 +334,7 @@ impl Worker {
         slot.stage = SlotStage::Owned;
         slot.quiet_at_ms = quiet_at_ms;
         slot.last_store_ms = now_ms;
+        let meaning = self.root.spec.as_ref().map(|spec| spec.meaning);
         self.findings
             .extend(state.findings.iter().map(|(id, f)| (id.clone(), f.clone())));
         if number == 0 {
@@ -326,6 +345,7 @@ impl Worker {
             self.producer_errand.hurry(now_ms);
         }
         slot.state = state;
+        self.heed_meaning(meaning);
         self.reconcile_partitions();
         self.claim_slots();
     }
@@ -340,7 +360,7 @@ impl Worker {
             slot.again = false;
             slot.acks.extend(ack.clone());
             if slot.stage != SlotStage::Owned {
-                self.slots.remove(number);
+                self.remove_slot(*number);
             }
         }
         self.reconcile_partitions();
@@ -354,7 +374,23 @@ impl Worker {
         warn!(?slots, "slots lost by the group");
         for number in slots {
             self.slot_lost(*number, SlotStage::Asks);
-            self.slots.remove(number);
+            self.remove_slot(*number);
+        }
+    }
+
+    /// Gives up the slots whose task panicked: what it was writing is unknown, so they are claimed again.
+    pub(super) fn lose_panicked_slots(&mut self, now_ms: i64) {
+        let panicked = |(number, slot): (&u32, &mut SlotEntry)| {
+            let task = slot.task.as_mut()?;
+            task.panicked().then_some(*number)
+        };
+        let all: Vec<u32> = self.slots.iter_mut().filter_map(panicked).collect();
+        for number in all {
+            let at_ms = now_ms + FAULT_PAUSE_MS;
+            self.slot_lost(number, SlotStage::Retry { at_ms });
+            if self.slots.contains_key(&number) {
+                self.problem(&place(number), fault_problem(number));
+            }
         }
     }
 
@@ -375,7 +411,7 @@ impl Worker {
             };
             drop(acks);
             if gone {
-                self.slots.remove(&number);
+                self.remove_slot(number);
             }
         }
         let ids: Vec<PartitionId> = self
@@ -387,10 +423,17 @@ impl Worker {
         for id in ids {
             self.abandon(id);
         }
+        self.close_lines_of(number);
+    }
+
+    /// The slot is not ours any more; what troubles it is its next owner's to tell.
+    fn remove_slot(&mut self, number: u32) -> Option<SlotEntry> {
+        self.problems.clear(place(number).as_str());
+        self.slots.remove(&number)
     }
 
     pub(super) fn slot_released(&mut self, number: u32) {
-        let again = self.slots.remove(&number).is_some_and(|slot| slot.again);
+        let again = self.remove_slot(number).is_some_and(|slot| slot.again);
         info!(slot = number, "slot released");
         if again && self.leaving_until_ms.is_none() {
             self.assigned(&[number]);
@@ -414,6 +457,27 @@ impl Worker {
             ),
             ..Problem::default()
         }
+    }
+}
+
+/// Where problems of one slot show.
+pub(super) fn place(number: u32) -> String {
+    format!("slot/{number}")
+}
+
+fn fault_problem(number: u32) -> Problem {
+    Problem {
+        code: "engine.fault".to_owned(),
+        status: 500,
+        title: format!("Keeping slot {number} of the link ended by a fault."),
+        detail: "The fault is Causeway's own. The slot is claimed anew by itself, and its partitions go on where they stopped."
+            .to_owned(),
+        state: Some("waiting".to_owned()),
+        next_step: Some(
+            "If it comes again, report it with the lines of Causeway's log that say `panic`."
+                .to_owned(),
+        ),
+        ..Problem::default()
     }
 }
 

@@ -7,10 +7,15 @@ use super::{
     slots::{STORE_PARTITIONS, SlotStage, Stored},
 };
 use crate::{
-    link::{event::PartitionId, partition::Stage, slot::Ask},
+    link::{
+        event::PartitionId,
+        partition::{Partition, Stage},
+        slot::Ask,
+    },
     protocol::{
         claim::{RENEW_BUSY, RENEW_IDLE},
         control::write_progress,
+        flow::Flow,
         ports::Clock,
         position::Position,
     },
@@ -22,6 +27,7 @@ impl Worker {
             return;
         };
         slot.acknowledged += 1;
+        self.problems.clear(super::slots::place(number).as_str());
         for stored in slot.open.take().unwrap_or_default() {
             let partition = &mut self.partitions[stored.id.0];
             if partition.generation != stored.generation {
@@ -111,15 +117,13 @@ impl Worker {
         // What is told of a topic stands before any of its positions.
         let mut more = !slot.writes.is_empty();
         let room = if more { 0 } else { STORE_PARTITIONS };
-        for partition in self.partitions.iter_mut().filter(|p| p.slot == number) {
-            let dirty = partition.flow.as_ref().is_some_and(|flow| flow.dirty());
-            if !dirty && !partition.store_due {
-                continue;
-            }
+        for id in self.to_store(number) {
             if stored.len() == room {
                 more = true;
                 break;
             }
+            let partition = &mut self.partitions[id.0];
+            partition.handed_ms = now_ms;
             if let Some(flow) = &mut partition.flow {
                 for segment in flow.take_segments() {
                     partition.map.push(segment);
@@ -161,6 +165,17 @@ impl Worker {
         true
     }
 
+    /// Returns the partitions of a slot that have something to store: first those that wait for it, then those whose last
+    /// store is longest ago.
+    pub(super) fn to_store(&self, number: u32) -> Vec<PartitionId> {
+        let changed = |p: &&Partition| {
+            p.slot == number && (p.store_due || p.flow.as_ref().is_some_and(Flow::dirty))
+        };
+        let mut changed: Vec<&Partition> = self.partitions.iter().filter(changed).collect();
+        changed.sort_by_key(|p| (!p.store_due, p.handed_ms));
+        changed.into_iter().map(|p| p.id).collect()
+    }
+
     pub(super) fn slot_is_drained(&self, number: u32) -> bool {
         let mut of_slot = self.partitions.iter().filter(|p| p.slot == number);
         of_slot.all(|p| p.in_flight() == 0 && !matches!(p.stage, Stage::TakingOver))
@@ -168,7 +183,7 @@ impl Worker {
 
     pub(super) fn open_until_ms(&self, number: u32) -> i64 {
         let of_slot = self.partitions.iter().filter(|p| p.slot == number);
-        of_slot.map(|p| p.quiet_at_ms).max().unwrap_or(0)
+        of_slot.map(|p| p.quiet.until_ms()).max().unwrap_or(0)
     }
 
     /// Says whether data of the slot flows.

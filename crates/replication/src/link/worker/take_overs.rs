@@ -56,18 +56,19 @@ impl Worker {
             return;
         };
         let (guard_ms, policies) = (self.guard_ms(), self.policies());
+        let (now_ms, on_its_way) = (self.wire.monotonic_ms(), self.on_its_way());
         let may_append = self.may_append(id);
         let partition = &mut self.partitions[id.0];
-        let Some(slot) = self.slots.get(&partition.slot) else {
+        if !self.slots.contains_key(&partition.slot) {
             return;
-        };
+        }
         partition.stage = Stage::TakingOver;
         (partition.source_leader, partition.destination_leader) =
             (source_leader, destination_leader);
         let generation = partition.generation;
         let stored = partition.position.clone();
         let map = partition.map.clone();
-        let quiet_at_ms = partition.quiet_at_ms.max(slot.quiet_at_ms);
+        let quiet_at_ms = partition.quiet.at_ms(now_ms, on_its_way);
         // Known to this process only after it had a flow of its own.
         let acknowledged_end = (generation > 0)
             .then(|| stored.as_ref().map(|p| p.destination_end))
@@ -144,11 +145,20 @@ impl Worker {
         result: Result<Outcome, PortError>,
     ) {
         let now_ms = self.wire.monotonic_ms();
+        let meaning = self.meaning();
+        let in_force = |resumed: &Resumed| meaning == Some(resumed.position.meaning);
         let partition = &mut self.partitions[id.0];
         if partition.generation != generation || !matches!(partition.stage, Stage::TakingOver) {
             return;
         }
+        if result.is_ok() {
+            partition.quiet.heard(now_ms);
+        }
         match result {
+            // The settings have changed while the logs were read.
+            Ok(Outcome::Resumed(resumed)) if !in_force(&resumed) => {
+                partition.stage = Stage::Due { at_ms: now_ms };
+            }
             Ok(Outcome::Resumed(resumed)) => self.resumed(id, *resumed),
             Ok(Outcome::Held(finding)) => self.hold(id, *finding),
             Ok(Outcome::Wait(why, time)) => {
@@ -186,7 +196,9 @@ impl Worker {
             self.record_finding(id, finding.clone());
         }
         let partition = &mut self.partitions[id.0];
-        partition.problem = None;
+        // Whatever else troubles it is over only when something is delivered.
+        let of_take_over = |problem: &mut Problem| problem.code.starts_with("partition.");
+        partition.problem.take_if(of_take_over);
         if let Some(end) = resumed.map_cut {
             partition.map.cut(end);
         }
@@ -219,7 +231,8 @@ impl Worker {
     /// The take-over's outcome stands in the control topic: data flows.
     pub(super) fn start_copying(&mut self, id: PartitionId) {
         let guard_ms = self.guard_ms();
-        let runs = self.may_run(id);
+        let (now_ms, on_its_way) = (self.wire.monotonic_ms(), self.on_its_way());
+        let (runs, meaning) = (self.may_run(id), self.meaning());
         let partition = &mut self.partitions[id.0];
         if !runs {
             partition.stage = Stage::Idle;
@@ -229,17 +242,19 @@ impl Worker {
         else {
             return;
         };
-        let slot_quiet_ms = self
-            .slots
-            .get(&partition.slot)
-            .map_or(0, |slot| slot.quiet_at_ms);
-        let quiet_at_ms = partition.quiet_at_ms.max(slot_quiet_ms);
+        if meaning != Some(resumed.position.meaning) {
+            // The settings have changed while it was being stored.
+            partition.stage = Stage::Due { at_ms: now_ms };
+            return;
+        }
+        let quiet_at_ms = partition.quiet.at_ms(now_ms, on_its_way);
         if resumed.must_store && resumed.position.epoch > 0 && resumed.position.epoch_records == 0 {
             crash_point("epoch-stored-before-first-batch");
         }
         partition.flow = Some(Flow::new(&resumed, quiet_at_ms, guard_ms));
         partition.generation += 1;
         partition.live_from = None;
+        self.want_size(id);
         self.follow(id);
     }
 

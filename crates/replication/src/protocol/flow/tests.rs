@@ -78,6 +78,26 @@ fn history_goes_one_batch_at_a_time() {
 }
 
 #[test]
+fn only_what_the_broker_checks_may_stand_behind_other_requests() {
+    let wall_ms = 100 * HOUR_MS;
+    for (guarded, batch, checked) in [
+        (true, fresh(0, 1), true),
+        (true, old(0, 1), false),
+        (false, fresh(0, 1), false),
+        (false, old(0, 1), false),
+    ] {
+        let mut flow = flow(guarded, 0);
+        flow.push(batch);
+        assert_eq!(flow.checked(wall_ms), checked);
+    }
+    let mut flow = flow(true, 0);
+    flow.push(old(0, 1));
+    flow.push(fresh(1, 1));
+    assert!(sent(flow.next(now(1))).is_some());
+    assert!(!flow.checked(wall_ms), "an old batch is in flight");
+}
+
+#[test]
 fn before_quiet_only_fresh_batches_without_holes_go_out() {
     for batch in [
         old(0, 1),
@@ -153,14 +173,16 @@ fn another_base_offset_or_an_error_ends_the_flow() {
                 source_to: 1,
             },
         ),
-        (Failed::NoReply, Verdict::TakeOver),
+        (Failed::NoReply { ended_ms: 19 }, Verdict::TakeOver),
+        (Failed::Unsent, Verdict::TakeOver),
     ] {
         let mut flow = flow(true, 0);
         flow.push(fresh(0, 1));
         assert!(sent(flow.next(now(7))).is_some());
+        assert_eq!(flow.lost_at_ms(9), Some(9), "as long as it is in flight");
         assert_eq!(flow.failed(failed), verdict);
-        let lost = if failed == Failed::NoReply { 17 } else { 0 };
-        assert_eq!(flow.quiet_at_ms(10), lost);
+        let lost = matches!(failed, Failed::NoReply { .. }).then_some(19);
+        assert_eq!(flow.lost_at_ms(30), lost);
     }
 }
 

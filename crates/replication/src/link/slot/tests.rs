@@ -1,0 +1,152 @@
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering},
+};
+
+use super::*;
+use crate::protocol::ports::{AppendError, ControlBatch, ControlEntry, PortError};
+
+/// A control topic of one slot in memory.
+#[derive(Debug, Default)]
+pub(in crate::link) struct Log {
+    entries: Mutex<Vec<ControlEntry>>,
+    /// So many appends go unanswered.
+    lost: AtomicU32,
+    pub(in crate::link) now_ms: AtomicI64,
+    /// How long every append takes.
+    step_ms: AtomicI64,
+    /// Appends panic.
+    pub(in crate::link) panics: AtomicBool,
+}
+
+impl Log {
+    fn entries(&self) -> std::sync::MutexGuard<'_, Vec<ControlEntry>> {
+        self.entries.lock().unwrap()
+    }
+
+    fn step(&self) {
+        let step_ms = self.step_ms.load(Ordering::Relaxed);
+        self.now_ms.fetch_add(step_ms, Ordering::Relaxed);
+    }
+}
+
+impl Clock for Log {
+    fn wall_ms(&self) -> i64 {
+        self.monotonic_ms()
+    }
+
+    fn monotonic_ms(&self) -> i64 {
+        self.now_ms.load(Ordering::Relaxed)
+    }
+
+    async fn sleep(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+}
+
+impl ControlLog for Log {
+    async fn read(&self, _: u32, from: i64) -> Result<(Vec<ControlEntry>, i64), PortError> {
+        let entries = self.entries();
+        let end = entries.len() as i64;
+        let wanted = entries.iter().filter(|entry| entry.offset >= from);
+        Ok((wanted.cloned().collect(), end))
+    }
+
+    async fn append(&self, batch: ControlBatch) -> Result<i64, AppendError> {
+        self.step();
+        assert!(!self.panics.load(Ordering::Relaxed), "as the test wants it");
+        let lost = self.lost.load(Ordering::Relaxed);
+        if lost > 0 {
+            self.lost.store(lost - 1, Ordering::Relaxed);
+            return Err(AppendError::Indefinite("no answer".to_owned()));
+        }
+        let mut entries = self.entries();
+        let base = entries.len() as i64;
+        for (record, offset) in batch.records.into_iter().zip(base..) {
+            entries.push(ControlEntry {
+                offset,
+                producer_id: batch.producer_id,
+                epoch: batch.epoch,
+                key: record.key,
+                value: record.value,
+            });
+        }
+        Ok(base)
+    }
+}
+
+/// A log that somebody claimed and released before.
+pub(in crate::link) fn log() -> Arc<Log> {
+    let log = Log::default();
+    let claim = crate::protocol::control::Claim {
+        worker: "before".to_owned(),
+        process: "before".to_owned(),
+        generation: 0,
+        epoch: 0,
+        produce_timeout_ms: 0,
+        released: true,
+    };
+    let record = claim.write(0);
+    log.entries().push(ControlEntry {
+        offset: 0,
+        producer_id: crate::protocol::control::CONTROL_PRODUCER_ID,
+        epoch: 0,
+        key: record.key,
+        value: record.value,
+    });
+    Arc::new(log)
+}
+
+pub(in crate::link) const PLACE: SlotPlace = SlotPlace { slot: 0, task: 1 };
+
+pub(in crate::link) async fn owned(log: &Arc<Log>) -> (SlotTask, mpsc::Receiver<Event>) {
+    let (sender, mut events) = mpsc::channel(16);
+    let who = Claimant {
+        worker: "here".to_owned(),
+        process: "here".to_owned(),
+        on_its_way: Duration::from_secs(11),
+    };
+    let task = SlotTask::start(log.clone(), who, PLACE, Entry::Claim, sender);
+    assert!(matches!(news(&mut events).await, SlotNews::Owned { .. }));
+    (task, events)
+}
+
+async fn news(events: &mut mpsc::Receiver<Event>) -> SlotNews {
+    match events.recv().await {
+        Some(Event::Slot { news, .. }) => news,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_does_not_succeed_for_longer_than_the_lease_is_told() {
+    let log = log();
+    let (task, mut events) = owned(&log).await;
+    log.step_ms.store(3_000, Ordering::Relaxed);
+    log.lost.store(2, Ordering::Relaxed);
+    assert!(task.ask(Ask::Renew));
+    assert!(matches!(news(&mut events).await, SlotNews::Troubled(_)));
+    assert!(matches!(news(&mut events).await, SlotNews::Renewed));
+}
+
+#[tokio::test]
+async fn a_write_that_is_lost_once_is_no_trouble() {
+    let log = log();
+    let (task, mut events) = owned(&log).await;
+    log.lost.store(1, Ordering::Relaxed);
+    assert!(task.ask(Ask::Renew));
+    assert!(matches!(news(&mut events).await, SlotNews::Renewed));
+}
+
+#[tokio::test]
+async fn a_slot_that_is_dropped_has_no_lease_any_more() {
+    let log = log();
+    let (task, _events) = owned(&log).await;
+    let lease = task.lease();
+    assert!(lease.is_fresh(log.monotonic_ms()));
+    drop(task);
+    assert!(!lease.is_fresh(log.monotonic_ms()));
+    // What its task hears in that moment does not revive it.
+    lease.renewed(log.monotonic_ms());
+    assert!(!lease.is_fresh(log.monotonic_ms()));
+}
