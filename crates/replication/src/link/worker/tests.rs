@@ -82,6 +82,7 @@ impl Bench {
             mirror_topic_id: String::new(),
             partitions,
             at_first_start: true,
+            properties: None,
         };
         for number in 0..partitions {
             bench.worker.add_partition("id", &topic, number);
