@@ -399,11 +399,12 @@ impl<B> Flow<B> {
     /// Says whether the broker checks the batch that is next, and goes on to check those behind it. One that it does not
     /// check must not stand behind other requests either: it needs a connection on which nothing else is open.
     pub fn checked(&self, wall_ms: i64) -> bool {
-        self.guarded(wall_ms)
-            && match self.pending.front() {
-                Some((Item::Batch(batch), _)) => self.fresh(batch.max_timestamp_ms, wall_ms),
-                _ => true,
-            }
+        // Gaps may be passed in the same breath.
+        let next = self.pending.iter().find_map(|(item, _)| match item {
+            Item::Batch(batch) => Some(batch.max_timestamp_ms),
+            Item::Gap { .. } => None,
+        });
+        self.guarded(wall_ms) && next.is_none_or(|newest| self.fresh(newest, wall_ms))
     }
 
     fn send(&mut self) -> Next<B> {

@@ -185,8 +185,9 @@ impl Worker {
             identity
                 .mirror_topic_id
                 .clone_from(&position.mirror_topic_id);
+            // Without a position nobody has sent anything.
+            partition.quiet.lost(slot.quiet_at_ms);
         }
-        partition.quiet.lost(slot.quiet_at_ms);
         partition.failures = 0;
         partition.stage = Stage::Due { at_ms: now_ms };
     }

@@ -239,11 +239,11 @@ impl Worker {
                 if let Some(ours) = ours {
                     self.root.spec = Some(ours);
                 }
+                self.heed_meaning(meaning);
                 if let Err(error) = folded {
                     return self.problem(RECORDS, malformed_problem(&error.to_string()));
                 }
                 self.problems.clear(RECORDS);
-                self.heed_meaning(meaning);
                 self.root.next_offset = self.root.next_offset.max(end);
                 self.root_known = true;
                 self.problems.clear("follow");

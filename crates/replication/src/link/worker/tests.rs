@@ -306,6 +306,44 @@ async fn a_record_that_cannot_be_understood_keeps_showing() {
 }
 
 #[tokio::test]
+async fn settings_before_a_record_that_cannot_be_understood_count() {
+    let mut bench = Bench::new(1);
+    let mut spec = bench.worker.root.spec.clone().unwrap();
+    spec.meaning = meaning(2, Isolation::ReadUncommitted);
+    let newer = crate::protocol::ports::ControlWrite {
+        key: "home/id/0".to_owned(),
+        value: Some(r#"{"v":9}"#.to_owned()),
+    };
+    let entry = |(offset, record): (i64, crate::protocol::ports::ControlWrite)| {
+        crate::protocol::ports::ControlEntry {
+            offset,
+            producer_id: crate::protocol::control::CONTROL_PRODUCER_ID,
+            epoch: 0,
+            key: record.key,
+            value: record.value,
+        }
+    };
+    let entries = (3..).zip([spec.write(), newer]).map(entry).collect();
+    bench.worker.followed(3, Ok((entries, 5)));
+    let stage = &bench.partition(0).stage;
+    assert!(!matches!(stage, Stage::Copying), "{stage:?}");
+}
+
+#[tokio::test]
+async fn only_a_partition_that_somebody_wrote_to_waits_for_a_former_owner() {
+    let mut bench = Bench::new(2);
+    bench.own().await;
+    bench.worker.slots.get_mut(&SLOT).unwrap().quiet_at_ms = 16_000;
+    let stored = resumed(meaning(1, Isolation::ReadCommitted)).position;
+    bench.partition(1).position = Some(stored);
+    for (index, until_ms) in [(0, 0), (1, 16_000)] {
+        bench.partition(index).flow = None;
+        bench.worker.begin(PartitionId(index), 1);
+        assert_eq!(bench.partition(index).quiet.until_ms(), until_ms);
+    }
+}
+
+#[tokio::test]
 async fn a_control_log_that_went_back_is_told() {
     let mut bench = Bench::new(0);
     bench.worker.followed(9, Ok((Vec::new(), 4)));

@@ -90,11 +90,15 @@ fn only_what_the_broker_checks_may_stand_behind_other_requests() {
         flow.push(batch);
         assert_eq!(flow.checked(wall_ms), checked);
     }
-    let mut flow = flow(true, 0);
-    flow.push(old(0, 1));
-    flow.push(fresh(1, 1));
-    assert!(sent(flow.next(now(1))).is_some());
-    assert!(!flow.checked(wall_ms), "an old batch is in flight");
+    let mut open = flow(true, 0);
+    open.push(old(0, 1));
+    open.push(fresh(1, 1));
+    assert!(sent(open.next(now(1))).is_some());
+    assert!(!open.checked(wall_ms), "an old batch is in flight");
+    let mut hole = flow(true, 50);
+    hole.gap(5, 0, false);
+    hole.push(old(5, 1));
+    assert!(!hole.checked(wall_ms), "an old batch stands behind a gap");
 }
 
 #[test]
