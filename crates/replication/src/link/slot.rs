@@ -12,7 +12,7 @@ use std::{
 };
 
 use kafka::backoff::Backoff;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{runtime::Handle, sync::mpsc, task::JoinHandle};
 use tracing::{Instrument, info_span, warn};
 
 use super::{event::Event, io::Wire};
@@ -72,6 +72,7 @@ impl SlotTask {
         slot: u32,
         entry: Entry,
         events: mpsc::Sender<Event>,
+        control: &Handle,
     ) -> Self {
         // One open store or renewal and one release fit; the loop keeps to that.
         let (asks, receiver) = mpsc::channel(4);
@@ -84,7 +85,7 @@ impl SlotTask {
             lease_until_ms: lease_until_ms.clone(),
         };
         let span = info_span!("slot", slot);
-        let task = tokio::spawn(work.run(entry, receiver).instrument(span));
+        let task = control.spawn(work.run(entry, receiver).instrument(span));
         Self {
             asks,
             lease_until_ms,

@@ -13,7 +13,7 @@ use super::Worker;
 use crate::{
     link::{
         event::{Done, PartitionId},
-        fetch::{FETCH_BYTES, Fetcher},
+        fetch::{FETCH_BYTES, FetchContext, Fetcher},
         io::fetch_isolation,
         partition::Stage,
         traffic::{ConnectionKey, Line, Producer, Side},
@@ -157,7 +157,7 @@ impl Worker {
             max_bytes: FETCH_BYTES as i32,
             rack: String::new(),
         };
-        self.jobs.spawn(async move {
+        self.jobs.spawn_here(async move {
             match key.side {
                 Side::Fetch => {
                     let opened = wire.source.open(key.broker, Purpose::Ask).await;
@@ -180,8 +180,12 @@ impl Worker {
         match result {
             Ok(connection) => {
                 let serial = self.traffic.next_serial();
-                let events = self.event_sender.clone();
-                let fetcher = Fetcher::start(serial, connection, self.budget.clone(), events);
+                let context = FetchContext {
+                    budget: self.budget.clone(),
+                    events: self.event_sender.clone(),
+                    control: self.context.control.clone(),
+                };
+                let fetcher = Fetcher::start(serial, connection, context);
                 self.line_opened(key, Line::Fetch { fetcher, serial });
                 self.open_lines(self.wire.monotonic_ms());
             }
@@ -197,13 +201,7 @@ impl Worker {
         match result {
             Ok(connection) => {
                 let serial = self.traffic.next_serial();
-                let producer = Producer {
-                    connection,
-                    serial,
-                    ready: std::collections::VecDeque::new(),
-                    requests: 0,
-                    bytes: 0,
-                };
+                let producer = Producer::new(connection, serial);
                 self.line_opened(key, Line::Produce(Box::new(producer)));
                 for index in 0..self.partitions.len() {
                     self.make_ready(PartitionId(index));

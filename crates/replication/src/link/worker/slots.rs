@@ -191,6 +191,7 @@ impl Worker {
                     *number,
                     entry,
                     events,
+                    &self.context.control,
                 ));
             }
         }
