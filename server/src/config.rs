@@ -109,6 +109,8 @@ pub struct Config {
     pub key: Option<model::Secret>,
     pub worker: String,
     pub memory_bytes: usize,
+    /// Threads for the data of all links.
+    pub data_threads: usize,
     pub timeouts: Timeouts,
     pub log: String,
     pub log_format: LogFormat,
@@ -155,6 +157,7 @@ impl Config {
             key: (sources.variable)("CAUSEWAY_KEY").map(model::Secret::new),
             worker: values.worker()?,
             memory_bytes: values.bytes("memory")?,
+            data_threads: values.data_threads()?,
             timeouts: Timeouts {
                 connect: values.duration("connect_timeout")?,
                 request: values.duration("request_timeout")?,

@@ -45,6 +45,7 @@ impl HostedEngine {
             request_timeout: config.timeouts.request,
             produce_timeout: config.timeouts.produce,
             drain_timeout: config.timeouts.drain,
+            data_threads: config.data_threads,
         };
         let supervisor = Supervisor::start(settings, ledger);
         let statuses = supervisor.statuses();

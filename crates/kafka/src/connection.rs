@@ -54,6 +54,7 @@ struct Handle {
     pending: Arc<Pending>,
     queue: mpsc::Sender<Outgoing>,
     apis: OnceLock<ApiVersions>,
+    round_trip: OnceLock<Duration>,
     tasks: TaskTracker,
 }
 
@@ -150,6 +151,7 @@ impl Connection {
                 pending,
                 queue,
                 apis: OnceLock::new(),
+                round_trip: OnceLock::new(),
                 tasks,
             }),
         }
@@ -180,6 +182,12 @@ impl Connection {
     /// Returns the versions of an API that the broker offers, as (lowest, highest); `None` when it has none.
     pub fn api(&self, api_key: i16) -> Option<(i16, i16)> {
         self.handle.apis.get()?.get(api_key)
+    }
+
+    /// Returns how long the TCP handshake took: about one round trip, without any work of the broker. Zero for a connection
+    /// that was opened step by step.
+    pub fn round_trip(&self) -> Duration {
+        self.handle.round_trip.get().copied().unwrap_or_default()
     }
 
     /// Notes that the broker's answer said `throttle_time_ms`: nothing is sent before that time is over, and it does

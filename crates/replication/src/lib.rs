@@ -11,6 +11,7 @@
 
 mod crash;
 mod credit;
+mod data_threads;
 pub mod ledger;
 mod link;
 mod meter;

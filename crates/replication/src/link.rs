@@ -25,6 +25,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use kafka::group::RevokeAck;
 use model::status::LinkStatus;
 use tokio::{
+    runtime::Handle,
     sync::{mpsc, watch},
     task::JoinHandle,
 };
@@ -33,6 +34,7 @@ use tracing::{Instrument, info_span, warn};
 
 use crate::{
     credit::Budget,
+    data_threads::Seat,
     ledger::{DesiredLink, Ledger},
     plan::OtherLink,
     supervisor::Settings,
@@ -47,6 +49,8 @@ pub(crate) struct Context {
     pub(crate) installation: String,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) news: mpsc::Sender<LinkNews>,
+    /// Where links run what is not their data plane.
+    pub(crate) control: Handle,
     /// All links that were ever started, as last read: mirrors must not collide, and nothing may go round in circles.
     pub(crate) links: Arc<RwLock<Vec<DesiredLink>>>,
 }
@@ -93,6 +97,8 @@ pub(crate) struct LinkHandle {
     status: watch::Receiver<LinkStatus>,
     stop: CancellationToken,
     task: JoinHandle<()>,
+    /// Where the task and its data connections run.
+    _seat: Seat,
 }
 
 /// Returns the name of a link's control topic.
@@ -101,7 +107,7 @@ pub(crate) fn control_topic_name(link_name: &str) -> String {
 }
 
 impl LinkHandle {
-    pub(crate) fn start(context: Context, desired: DesiredLink) -> Self {
+    pub(crate) fn start(context: Context, desired: DesiredLink, seat: Seat) -> Self {
         let control_topic = control_topic_name(desired.spec.name.as_str());
         let budget = Budget::new(context.settings.memory_bytes);
         // A full channel makes the supervisor and the group wait for this link's loop, which never waits long.
@@ -109,7 +115,9 @@ impl LinkHandle {
         let stop = CancellationToken::new();
         let span = info_span!("link", link.id = %desired.id, link.name = %desired.spec.name);
         let (worker, status) = worker::Worker::new(context, desired, budget.clone(), stop.clone());
-        let task = tokio::spawn(worker.run(command_receiver).instrument(span));
+        let task = seat
+            .handle()
+            .spawn(worker.run(command_receiver).instrument(span));
         Self {
             control_topic,
             budget,
@@ -117,6 +125,7 @@ impl LinkHandle {
             status,
             stop,
             task,
+            _seat: seat,
         }
     }
 

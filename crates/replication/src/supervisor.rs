@@ -14,6 +14,7 @@ use std::{
 
 use model::{link::Phase, status::LinkStatus};
 use tokio::{
+    runtime::Handle,
     sync::{Notify, mpsc, watch},
     task::JoinHandle,
     time::{Instant, MissedTickBehavior},
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
+    data_threads::DataThreads,
     ledger::{Desired, DesiredLink, Ledger},
     link::{self, LinkHandle, LinkNews},
 };
@@ -39,6 +41,8 @@ pub struct Settings {
     pub produce_timeout: Duration,
     /// How long stopping waits for open acknowledgements.
     pub drain_timeout: Duration,
+    /// Threads for the data of all links.
+    pub data_threads: usize,
 }
 
 impl Default for Settings {
@@ -50,6 +54,7 @@ impl Default for Settings {
             request_timeout: Duration::from_secs(30),
             produce_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(7),
+            data_threads: 1,
         }
     }
 }
@@ -74,6 +79,7 @@ impl Supervisor {
         let wake = Arc::new(Notify::new());
         let (news_sender, news) = mpsc::channel(64);
         let shown = Shown::default();
+        let threads = DataThreads::start(settings.data_threads);
         let work = Work {
             process: uuid::Uuid::new_v4().simple().to_string(),
             settings,
@@ -83,6 +89,7 @@ impl Supervisor {
             shown: shown.clone(),
             revision: None,
             links: BTreeMap::new(),
+            threads,
             groups: BTreeMap::new(),
             news_sender,
             all_links: Arc::default(),
@@ -142,6 +149,7 @@ struct Work {
     shown: Shown,
     revision: Option<i64>,
     links: BTreeMap<String, Running>,
+    threads: DataThreads,
     /// By destination cluster name.
     groups: BTreeMap<String, WorkerGroup>,
     news_sender: mpsc::Sender<LinkNews>,
@@ -162,6 +170,7 @@ impl Work {
             }
         }
         self.stop_everything().await;
+        self.threads.stop().await;
     }
 
     async fn follow_ledger(&mut self) {
@@ -229,9 +238,10 @@ impl Work {
             installation: installation.to_owned(),
             ledger: self.ledger.clone(),
             news: self.news_sender.clone(),
+            control: Handle::current(),
             links: self.all_links.clone(),
         };
-        let handle = LinkHandle::start(context, link.clone());
+        let handle = LinkHandle::start(context, link.clone(), self.threads.seat());
         self.show(|shown| drop(shown.insert(link.id.clone(), handle.statuses())));
         self.links.insert(
             link.id.clone(),

@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    num::NonZero,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -9,6 +10,9 @@ use std::{
 use store::DatabaseUrl;
 
 use super::{ConfigError, InForce, LogFormat, Origin};
+
+/// More threads than this copy more than a machine's network carries.
+const DATA_THREADS: usize = 4;
 
 /// The texts in force, read by key.
 pub struct Values<'a> {
@@ -85,6 +89,21 @@ impl Values<'_> {
             Some(value) if value >= LEAST => Ok(value),
             Some(_) => self.refuse(key, format!("`{text}` is less than 8MiB")),
             None => self.refuse(key, format!("`{text}` is not a size such as `64MiB`")),
+        }
+    }
+
+    /// Returns how many threads copy records: the setting's, else one a core up to four.
+    pub fn data_threads(&self) -> Result<usize, ConfigError> {
+        let Some(text) = self.optional("data_threads") else {
+            let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+            return Ok(cores.min(DATA_THREADS));
+        };
+        match text.parse() {
+            Ok(count @ 1..=64) => Ok(count),
+            _ => self.refuse(
+                "data_threads",
+                format!("`{text}` is not a number from 1 to 64"),
+            ),
         }
     }
 

@@ -32,7 +32,7 @@ const fn setting(
 }
 
 /// All settings, in the order in which `--help` and `doctor` show them.
-pub const SETTINGS: [Setting; 18] = [
+pub const SETTINGS: [Setting; 19] = [
     setting(
         "listen",
         Some("127.0.0.1:8080"),
@@ -71,6 +71,12 @@ pub const SETTINGS: [Setting; 18] = [
         Some("64MiB"),
         "BYTES",
         "Record batches held in memory, over all links; KiB, MiB and GiB are understood",
+    ),
+    setting(
+        "data_threads",
+        None,
+        "COUNT",
+        "Threads that copy records, 1 to 64; each link runs on one of them [default: the number of cores, at most 4]",
     ),
     setting(
         "connect_timeout",

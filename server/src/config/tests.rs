@@ -111,6 +111,15 @@ fn the_named_file_wins_over_the_data_directorys_over_the_systems() {
 }
 
 #[test]
+fn records_are_copied_by_one_thread_a_core_up_to_four() {
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let by_default = Machine::new().load().unwrap().data_threads;
+    assert_eq!(by_default, cores.min(4));
+    let set = Machine::new().flag("data_threads", "12").load().unwrap();
+    assert_eq!(set.data_threads, 12);
+}
+
+#[test]
 fn a_bad_value_names_setting_origin_and_remedy() {
     let cases = [
         ("listen", "localhost", "127.0.0.1:8080"),
@@ -124,6 +133,8 @@ fn a_bad_value_names_setting_origin_and_remedy() {
         ("worker", "a b", "letters"),
         ("trusted_proxies", "10.0.0.1 proxy", "127.0.0.1, ::1"),
         ("trusted_proxies", "10.0.0.0/8", "127.0.0.1, ::1"),
+        ("data_threads", "0", "1 to 64"),
+        ("data_threads", "65", "1 to 64"),
     ];
     for (key, value, hint) in cases {
         let error = Machine::new()

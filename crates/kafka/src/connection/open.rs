@@ -60,9 +60,12 @@ pub(super) async fn open(address: &Address, settings: &Settings) -> Result<Conne
 
 async fn open_untimed(address: &Address, settings: &Settings) -> Result<Connection, Error> {
     let addresses = resolve(address).await?;
+    let dialled = Instant::now();
     let tcp = dial(address, &addresses, settings.timeouts.connect).await?;
+    let round_trip = dialled.elapsed();
     let stream = secure(tcp, address, settings).await?;
     let connection = Connection::start(stream, address, settings);
+    let _ = connection.handle.round_trip.set(round_trip);
     connection.greet(settings).await?;
     sasl::sign_in(&connection, settings).await?;
     Ok(connection)

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use kafka::{
     aborted::{AbortedIndex, Verdict},
     batch::{BatchView, walk},
@@ -59,6 +60,16 @@ pub(super) struct Gap {
     pub(super) leader_epoch: i32,
     /// Markers and aborted data alone, no compaction.
     pub(super) explained: bool,
+}
+
+/// Says whether records will have to be read and written anew, which takes a thousand times as long as a header.
+pub(super) fn is_slow(lane: &LaneState, records: &Bytes) -> bool {
+    let slow = |batch: BatchView| {
+        let wanted = batch.next_offset() > lane.next && !batch.is_control() && !batch.is_empty();
+        let cropped = batch.base_offset() < lane.next || lane.singly.is_some();
+        wanted && (cropped || !passes_through(&batch, Times::Visible))
+    };
+    walk(records.clone()).flatten().any(slow)
 }
 
 /// Decodes one partition's reply and moves its lane.
@@ -180,4 +191,37 @@ fn take(
         };
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use kafka::{
+        batch::Codec,
+        build::{NewRecord, build_batch},
+        patch::Patch,
+    };
+
+    use super::*;
+
+    #[test]
+    fn only_batches_that_must_be_rebuilt_are_slow() {
+        let record = NewRecord::new(None, Some(Bytes::from_static(b"value")), 1);
+        let batch = build_batch(&[record.clone(), record], Codec::None, Patch::NOBODY).unwrap();
+        let from = |next, singly| LaneState {
+            next,
+            read_committed: true,
+            alone_bytes: usize::MAX,
+            singly,
+        };
+        // The batch has offsets 0 and 1.
+        let cases = [
+            (from(0, None), false),
+            (from(1, None), true),
+            (from(2, None), false),
+            (from(0, Some((0, 2))), true),
+        ];
+        for (lane, slow) in cases {
+            assert_eq!(is_slow(&lane, batch.bytes()), slow, "{lane:?}");
+        }
+    }
 }

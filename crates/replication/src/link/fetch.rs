@@ -16,13 +16,14 @@ use kafka::{
     fetch::{FetchConnection, FetchFrom, FetchKey, FetchedPartition},
 };
 use tokio::{
+    runtime::Handle,
     sync::{Notify, mpsc},
     task::JoinHandle,
 };
 use tracing::{Instrument, info_span};
 
 use super::{
-    decode::{Decoded, LaneState, decode},
+    decode::{Decoded, LaneState, decode, is_slow},
     event::{Event, FetchEvent, PartitionId},
     queued::Queued,
 };
@@ -66,6 +67,15 @@ struct Changes {
     arrived: Arc<Notify>,
 }
 
+/// What a fetch task has from its link.
+#[derive(Debug)]
+pub(super) struct FetchContext {
+    pub(super) budget: Budget,
+    pub(super) events: mpsc::Sender<Event>,
+    /// Where work is done that would keep a data thread from everything else.
+    pub(super) control: Handle,
+}
+
 /// A fetch connection's task, as the link's loop holds it.
 #[derive(Debug)]
 pub(super) struct Fetcher {
@@ -76,18 +86,14 @@ pub(super) struct Fetcher {
 
 impl Fetcher {
     /// Starts the task; `serial` comes back with [`FetchEvent::Closed`].
-    pub(super) fn start(
-        serial: u64,
-        connection: FetchConnection,
-        budget: Budget,
-        events: mpsc::Sender<Event>,
-    ) -> Self {
+    pub(super) fn start(serial: u64, connection: FetchConnection, context: FetchContext) -> Self {
         let changes = Arc::new(Changes::default());
         let work = Work {
             serial,
             connection,
-            budget,
-            events,
+            budget: context.budget,
+            events: context.events,
+            control: context.control,
             changes: changes.clone(),
             lanes: HashMap::new(),
             by_key: HashMap::new(),
@@ -142,6 +148,7 @@ struct Work {
     connection: FetchConnection,
     budget: Budget,
     events: mpsc::Sender<Event>,
+    control: Handle,
     changes: Arc<Changes>,
     lanes: HashMap<PartitionId, Lane>,
     by_key: HashMap<FetchKey, PartitionId>,
@@ -258,10 +265,12 @@ impl Work {
             let Some(lane) = self.lanes.get_mut(&id) else {
                 continue;
             };
-            let decoded = if fetched.error == ErrorCode::NONE {
-                decode(&mut lane.state, &fetched, &credit)
-            } else {
+            let decoded = if fetched.error != ErrorCode::NONE {
                 Decoded::default()
+            } else if is_slow(&lane.state, &fetched.records) {
+                decode_aside(&self.control, &mut lane.state, &fetched, &credit).await?
+            } else {
+                decode(&mut lane.state, &fetched, &credit)
             };
             lane.queued.add(decoded.bytes);
             let failed = fetched.error != ErrorCode::NONE || decoded.fault.is_some();
@@ -299,6 +308,29 @@ impl Work {
             throttle,
         };
         self.events.send(Event::Fetch(event)).await.ok()
+    }
+}
+
+/// As [`decode`], away from the data thread. Returns `None` when the process ends.
+async fn decode_aside(
+    control: &Handle,
+    lane: &mut LaneState,
+    fetched: &FetchedPartition,
+    credit: &Arc<Credit>,
+) -> Option<Decoded> {
+    let (mut state, fetched, credit) = (lane.clone(), fetched.clone(), credit.clone());
+    let decoding = control.spawn_blocking(move || {
+        let decoded = decode(&mut state, &fetched, &credit);
+        (state, decoded)
+    });
+    match decoding.await {
+        Ok((state, decoded)) => {
+            *lane = state;
+            Some(decoded)
+        }
+        // As if it had happened here: the loop replaces a fetch task that panicked.
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => None,
     }
 }
 

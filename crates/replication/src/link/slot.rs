@@ -13,7 +13,7 @@ use std::{
 
 use futures_util::FutureExt;
 use kafka::backoff::Backoff;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{runtime::Handle, sync::mpsc, task::JoinHandle};
 use tracing::{Instrument, info_span, warn};
 
 use super::event::Event;
@@ -125,6 +125,7 @@ impl SlotTask {
         place: SlotPlace,
         entry: Entry,
         events: mpsc::Sender<Event>,
+        control: &Handle,
     ) -> Self {
         // One open store or renewal and one release fit; the loop keeps to that.
         let (asks, receiver) = mpsc::channel(4);
@@ -137,7 +138,7 @@ impl SlotTask {
             lease: lease.clone(),
         };
         let span = info_span!("slot", slot = place.slot);
-        let task = tokio::spawn(work.run(entry, receiver).instrument(span));
+        let task = control.spawn(work.run(entry, receiver).instrument(span));
         Self {
             asks,
             lease,

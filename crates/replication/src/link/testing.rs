@@ -40,6 +40,7 @@ pub(super) fn context() -> (Context, mpsc::Receiver<LinkNews>) {
         installation: "here".to_owned(),
         ledger: Arc::new(Silent),
         news,
+        control: tokio::runtime::Handle::current(),
         links: Arc::default(),
     };
     (context, receiver)

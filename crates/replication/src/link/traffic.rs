@@ -94,12 +94,16 @@ impl Line {
 
 /// Requests on one produce connection at a time.
 const MAX_REQUESTS: usize = 64;
-/// Bytes in flight on one produce connection.
-const MAX_IN_FLIGHT_BYTES: usize = 8 << 20;
+/// Bytes in flight on one produce connection, the least and the most. What is in flight longer than it must arrives no sooner,
+/// and memory that was not touched for long is dear to read: it has left the processor's cache.
+const LEAST_IN_FLIGHT_BYTES: usize = 2 << 20;
+const MOST_IN_FLIGHT_BYTES: usize = 8 << 20;
+/// The fastest line that is kept full: 1 GB/s on one connection.
+const LINE_BYTES_PER_MICROSECOND: u64 = 1_000;
 /// Bytes after which a request takes no further batch.
 const REQUEST_BYTES: usize = 1 << 20;
 /// The same where only one request is open at a time.
-const ALONE_REQUEST_BYTES: usize = MAX_IN_FLIGHT_BYTES;
+const ALONE_REQUEST_BYTES: usize = MOST_IN_FLIGHT_BYTES;
 
 /// An open produce connection with the partitions that have something for it.
 #[derive(Debug)]
@@ -113,10 +117,13 @@ pub(super) struct Producer {
     pub(super) open: BTreeMap<u32, usize>,
     /// For batches that the broker would not check: one request at a time, so that none stands behind another there.
     pub(super) alone: bool,
+    /// Bytes that may be in flight.
+    bytes_limit: usize,
 }
 
 impl Producer {
     pub(super) fn new(connection: ProduceConnection, serial: u64, alone: bool) -> Self {
+        let bytes_limit = in_flight_limit(connection.connection().round_trip());
         Self {
             connection,
             serial,
@@ -125,12 +132,13 @@ impl Producer {
             bytes: 0,
             open: BTreeMap::new(),
             alone,
+            bytes_limit,
         }
     }
 
     pub(super) fn may_send(&self) -> bool {
         let most = if self.alone { 1 } else { MAX_REQUESTS };
-        !self.ready.is_empty() && self.requests < most && self.bytes < MAX_IN_FLIGHT_BYTES
+        !self.ready.is_empty() && self.requests < most && self.bytes < self.bytes_limit
     }
 
     /// Returns the bytes after which a request takes no further batch.
@@ -151,6 +159,16 @@ impl Producer {
             }
         }
     }
+}
+
+/// Returns how many bytes keep a line busy: what it holds itself, and what the broker works on meanwhile.
+fn in_flight_limit(round_trip: Duration) -> usize {
+    let micros = u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX);
+    let held = micros.saturating_mul(LINE_BYTES_PER_MICROSECOND);
+    let held = usize::try_from(held).unwrap_or(usize::MAX);
+    LEAST_IN_FLIGHT_BYTES
+        .saturating_add(held)
+        .min(MOST_IN_FLIGHT_BYTES)
 }
 
 /// What is remembered of a batch while it is in flight.
@@ -307,5 +325,19 @@ impl Traffic {
             Some(Line::Produce(producer)) => Some(producer),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_may_hold_more_than_a_short_one() {
+        let limit = |micros| in_flight_limit(Duration::from_micros(micros));
+        assert_eq!(limit(0), 2 << 20);
+        assert_eq!(limit(1_000), (2 << 20) + 1_000_000);
+        assert_eq!(limit(100_000), 8 << 20);
+        assert_eq!(in_flight_limit(Duration::MAX), 8 << 20);
     }
 }

@@ -1,8 +1,8 @@
 //! The loop of one link: owns all its state, decides everything, waits for nothing but events.
 //!
 //! Its parts: [`slots`] (which slots are ours) and [`stores`] (what is stored in them), [`partitions`] (who works),
-//! [`take_overs`] and [`findings`], [`lines`] (connections), [`arrivals`], [`sending`] and [`answers`] (batches in and out),
-//! [`topics`], [`metadata`], [`sizes`] and [`settings`] (what is to be mirrored), [`status`] (what is shown).
+//! [`take_overs`] and [`findings`], [`lines`] (connections), [`jobs`], [`arrivals`], [`sending`] and [`answers`] (batches in and out),
+//! [`topics`], [`configs`], [`metadata`], [`sizes`] and [`settings`] (what is to be mirrored), [`status`] (what is shown).
 //!
 //! **Invariants:** a partition has a flow only while its slot is ours and its stage is copying, settling or draining; a
 //! batch is sent only under a fresh lease; what a tick stores was acknowledged before.
@@ -11,6 +11,7 @@ mod answers;
 mod arrivals;
 mod configs;
 mod findings;
+mod jobs;
 mod lines;
 mod metadata;
 mod partitions;
@@ -38,7 +39,6 @@ use model::{
 };
 use tokio::{
     sync::{mpsc, watch},
-    task::JoinSet,
     time::MissedTickBehavior,
 };
 use tokio_util::sync::CancellationToken;
@@ -60,6 +60,7 @@ use crate::{
     meter::{LatencyMeter, RateMeter},
     protocol::{control::ControlState, ports::Clock},
 };
+use jobs::Jobs;
 use slots::SlotEntry;
 
 /// How often what is due is looked for.
@@ -114,7 +115,7 @@ pub(super) struct Worker {
     status: watch::Sender<LinkStatus>,
     event_sender: mpsc::Sender<Event>,
     event_receiver: mpsc::Receiver<Event>,
-    jobs: JoinSet<Done>,
+    jobs: Jobs,
     wire: Arc<Wire>,
     prepared: Option<Prepared>,
     /// What control partition 0 says.
@@ -178,6 +179,7 @@ impl Worker {
             state_since: (model::status::State::Starting, now_ms),
             starting_since_ms: Some(now_ms),
             latency: LatencyMeter::new(now_ms),
+            jobs: Jobs::new(context.control.clone()),
             context,
             link,
             budget,
@@ -185,7 +187,6 @@ impl Worker {
             status,
             event_sender,
             event_receiver,
-            jobs: JoinSet::new(),
             wire,
             prepared: None,
             root: ControlState::default(),

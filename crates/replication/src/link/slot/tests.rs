@@ -106,7 +106,14 @@ pub(in crate::link) async fn owned(log: &Arc<Log>) -> (SlotTask, mpsc::Receiver<
         process: "here".to_owned(),
         on_its_way: Duration::from_secs(11),
     };
-    let task = SlotTask::start(log.clone(), who, PLACE, Entry::Claim, sender);
+    let task = SlotTask::start(
+        log.clone(),
+        who,
+        PLACE,
+        Entry::Claim,
+        sender,
+        &tokio::runtime::Handle::current(),
+    );
     assert!(matches!(news(&mut events).await, SlotNews::Owned { .. }));
     (task, events)
 }

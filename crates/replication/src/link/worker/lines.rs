@@ -14,7 +14,7 @@ use super::Worker;
 use crate::{
     link::{
         event::{Done, PartitionId},
-        fetch::{FETCH_BYTES, Fetcher},
+        fetch::{FETCH_BYTES, FetchContext, Fetcher},
         io::fetch_isolation,
         partition::Stage,
         traffic::{ConnectionKey, Line, Producer, Side},
@@ -180,7 +180,7 @@ impl Worker {
             max_bytes: FETCH_BYTES as i32,
             rack: String::new(),
         };
-        self.jobs.spawn(async move {
+        self.jobs.spawn_here(async move {
             match key.side {
                 Side::Fetch => {
                     let opened = wire.source.open(key.broker, Purpose::Ask).await;
@@ -215,8 +215,12 @@ impl Worker {
         match result {
             Ok(connection) => {
                 let serial = self.traffic.next_serial();
-                let events = self.event_sender.clone();
-                let fetcher = Fetcher::start(serial, connection, self.budget.clone(), events);
+                let context = FetchContext {
+                    budget: self.budget.clone(),
+                    events: self.event_sender.clone(),
+                    control: self.context.control.clone(),
+                };
+                let fetcher = Fetcher::start(serial, connection, context);
                 self.line_opened(key, Line::Fetch { fetcher, serial });
                 self.open_lines(self.wire.monotonic_ms());
             }

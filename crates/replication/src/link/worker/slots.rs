@@ -213,6 +213,7 @@ impl Worker {
                     place,
                     entry,
                     events,
+                    &self.context.control,
                 ));
             }
         }
