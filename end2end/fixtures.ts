@@ -6,6 +6,7 @@ import { type BrowserContext, type Page, test as base, expect } from "@playwrigh
 import { control, target, world } from "./world.ts";
 
 export { expect } from "@playwright/test";
+export * from "./arrange.ts";
 export * from "./world.ts";
 
 /** Faults that pages have shown; a test that provokes one on purpose says so by `expected`. */
@@ -35,6 +36,11 @@ function watch(context: BrowserContext, faults: Faults): void {
     }
   });
   context.on("weberror", (error) => faults.note(`page error: ${error.error()}`));
+  // The console asks by pages of its own, so a dialog is somebody else's script.
+  context.on("dialog", async (dialog) => {
+    faults.note(`dialog: ${dialog.message()}`);
+    await dialog.dismiss();
+  });
   context.on("requestfailed", (request) => {
     const reason = request.failure()?.errorText ?? "unknown";
     // Leaving a page ends what it still loads, its event stream above all. Where scripts are off, none is loaded.
@@ -50,8 +56,23 @@ function watch(context: BrowserContext, faults: Faults): void {
   });
 }
 
+/** Opens the page of another browser: its own cookies, the same watch over its faults. */
+type Another = (options?: { userAgent?: string }) => Promise<Page>;
+
 /** Playwright's `test`, which also fails on any console error, page error or failed request to Causeway. */
-export const test = base.extend<{ faults: Faults }>({
+export const test = base.extend<{ faults: Faults; another: Another }>({
+  another: async ({ browser, faults }, use) => {
+    const contexts: BrowserContext[] = [];
+    await use(async (options = {}) => {
+      const context = await browser.newContext(options);
+      contexts.push(context);
+      watch(context, faults);
+      return context.newPage();
+    });
+    for (const context of contexts) {
+      await context.close();
+    }
+  },
   faults: [
     async ({ context }, use) => {
       const faults = new Faults();
@@ -78,6 +99,14 @@ export async function waitHydrated(page: Page): Promise<void> {
 /** Goes to a page and waits until it can be used. */
 export async function open(page: Page, path: string): Promise<void> {
   await page.goto(path);
+  await waitHydrated(page);
+}
+
+/** Presses what leads to another page, and waits until that can be used. */
+export async function go(page: Page, name: string | RegExp): Promise<void> {
+  const before = page.url();
+  await page.getByRole("button", { name, exact: typeof name === "string" }).first().click();
+  await page.waitForURL((url) => url.href !== before);
   await waitHydrated(page);
 }
 

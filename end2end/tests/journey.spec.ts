@@ -9,6 +9,7 @@ import {
   enhanced,
   expect,
   fitsWidth,
+  go,
   open,
   shot,
   test,
@@ -17,14 +18,6 @@ import {
 } from "../fixtures.ts";
 
 const PASSWORD = "first-admin-of-the-day";
-
-/** Presses what leads to another page, and waits until that can be used. */
-async function go(page: Page, name: string | RegExp): Promise<void> {
-  const before = page.url();
-  await page.getByRole("button", { name, exact: typeof name === "string" }).first().click();
-  await page.waitForURL((url) => url.href !== before);
-  await waitHydrated(page);
-}
 
 /** Looks at a page as people with other eyes, other screens and other themes do. */
 async function look(page: Page, name: string): Promise<void> {

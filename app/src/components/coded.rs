@@ -20,7 +20,7 @@ enum Span<'a> {
 
 fn spans(text: &str) -> Vec<Span<'_>> {
     let parts: Vec<&str> = text.split('`').collect();
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return vec![Span::Plain(text)];
     }
     // Between two backticks, and at both ends, there may be nothing.

@@ -50,9 +50,29 @@ struct Stream {
     tried_s: u32,
     /// Pause before the next try to open.
     pause_s: u32,
+    /// The server keeps no stream for this page: it holds too many for this person, or knows no such page.
+    refused: bool,
+    /// It is not asked again: what the page showed is gone.
+    over: bool,
 }
 
 impl Stream {
+    /// Notes why the server ended the stream. A try that is answered with an end makes the next pause no shorter.
+    fn end(&mut self, why: &str) {
+        self.open = None;
+        self.over = why == "gone";
+        self.refused = self.over || why == "full";
+        if self.refused {
+            self.pause_s = LONGEST_PAUSE_S;
+        }
+    }
+
+    /// Says whether the stream is of the page itself and not of a part, and has shown something of it.
+    fn shows_the_page(&self) -> bool {
+        let (path, _) = self.page.split_once('?').unwrap_or((&self.page, ""));
+        !self.json.is_null() && location().pathname().is_ok_and(|here| here == path)
+    }
+
     /// Says whether to open the stream anew: it has ended, or stands open without a word. Each try gets the time to be
     /// answered before the next one takes its place.
     fn is_to_open(&self) -> bool {
@@ -61,7 +81,7 @@ impl Stream {
             .as_ref()
             .is_none_or(|open| open.source.ready_state() == EventSource::CLOSED);
         let silent = self.quiet_s > STALE_S && self.tried_s > STALE_S;
-        (ended || silent) && self.tried_s >= self.pause_s
+        !self.over && (ended || silent) && self.tried_s >= self.pause_s
     }
 }
 
@@ -88,6 +108,8 @@ fn start(page: String, show: Rc<Show>) {
         quiet_s: 0,
         tried_s: 0,
         pause_s: 1,
+        refused: false,
+        over: false,
     }));
     feed.freshness.set(Freshness::Connecting);
     connect(&stream);
@@ -143,14 +165,16 @@ fn connect(stream: &Rc<RefCell<Stream>>) {
 fn hear(stream: &Rc<RefCell<Stream>>, kind: &str, event: &MessageEvent) {
     let text = event.data().as_string().unwrap_or_default();
     let mut state = stream.borrow_mut();
+    if kind == "bye" {
+        let shown = state.shows_the_page();
+        state.end(&text);
+        drop(state);
+        return leave(&text, shown);
+    }
     state.quiet_s = 0;
     state.pause_s = 1;
+    state.refused = false;
     match kind {
-        "bye" => {
-            state.open = None;
-            drop(state);
-            return leave(&text);
-        }
         "snapshot" => {
             if let Ok(json) = serde_json::from_str(&text) {
                 state.json = json;
@@ -176,10 +200,15 @@ fn hear(stream: &Rc<RefCell<Stream>>, kind: &str, event: &MessageEvent) {
     }
 }
 
-/// The stream ended on purpose: a session that is over leads to the sign-in, everything else is tried again.
-fn leave(why: &str) {
-    if why == "signed-out" {
-        lead_to_sign_in();
+/// The stream ended on purpose: a session that is over leads to the sign-in; a page that was `shown` and is gone is loaded
+/// once more, so that it says so.
+fn leave(why: &str, shown: bool) {
+    match why {
+        "signed-out" => lead_to_sign_in(),
+        "gone" if shown => {
+            let _ = location().reload();
+        }
+        _ => {}
     }
 }
 
@@ -209,7 +238,7 @@ fn tick(stream: &Rc<RefCell<Stream>>) {
     }
     state.quiet_s += 1;
     state.tried_s += 1;
-    let quiet_s = state.quiet_s;
+    let (quiet_s, refused) = (state.quiet_s, state.refused);
     let again = state.is_to_open();
     if again {
         state.pause_s = (state.pause_s * 2).min(LONGEST_PAUSE_S);
@@ -224,6 +253,8 @@ fn tick(stream: &Rc<RefCell<Stream>>) {
     }
     if feed.paused.get_untracked() {
         feed.freshness.set(Freshness::Paused);
+    } else if refused {
+        feed.freshness.set(Freshness::Off);
     } else if quiet_s > STALE_S {
         feed.freshness.set(Freshness::Stale(quiet_s));
     } else if let Some((view, show)) = waiting {

@@ -1,8 +1,8 @@
 //! `/live`: the event stream of one tab (UX 6).
 //!
 //! Events: `snapshot` is the page's whole view, `patch` a merge patch (RFC 7396) to the one before, `tick` says that
-//! nothing changed, `bye` why the stream ends. Ids are `<boot>-<stream>-<tick>`; who comes back within a minute with the last id
-//! goes on with a patch.
+//! nothing changed, `bye` why the stream ends: `shutdown`, `signed-out`, `gone` (the page is), `full` (the person has too
+//! many). Ids are `<boot>-<stream>-<tick>`; who comes back within a minute with the last id goes on with a patch.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use app::{api::accounts, caller::Caller, live::merge, pages::views};
 use axum::{
     Extension,
     extract::{Query, State},
-    http::{HeaderMap, StatusCode},
+    http::HeaderMap,
     response::{
         IntoResponse, Response, Sse,
         sse::{Event, KeepAlive},
@@ -126,11 +126,10 @@ pub async fn stream(
     headers: HeaderMap,
 ) -> Response {
     let Some(person) = caller.person.clone() else {
-        let bye = stream::iter([Ok::<_, Infallible>(bye("signed-out"))]);
-        return Sse::new(bye).into_response();
+        return no_stream("signed-out");
     };
     let Some(id) = api.streams().open(&person.user_id) else {
-        return (StatusCode::TOO_MANY_REQUESTS, "too many live pages").into_response();
+        return no_stream("full");
     };
     let last = headers
         .get("last-event-id")
@@ -154,6 +153,12 @@ pub async fn stream(
     };
     let alive = KeepAlive::new().interval(Duration::from_secs(15));
     Sse::new(events(tab)).keep_alive(alive).into_response()
+}
+
+/// Ends a stream with its first event: a browser reads no status of a stream that it could not open.
+fn no_stream(why: &str) -> Response {
+    let bye = stream::iter([Ok::<_, Infallible>(bye(why))]);
+    Sse::new(bye).into_response()
 }
 
 /// One open stream.

@@ -9,5 +9,6 @@ mod guard;
 #[allow(dead_code)]
 #[path = "../api/harness.rs"]
 mod harness;
+mod live;
 mod pages;
 mod sign_in;

@@ -12,15 +12,15 @@ use crate::components::{badge::Badge, coded::coded, icon::Glyph, notice::Problem
 /// Rows of one page.
 const ROWS: u32 = 50;
 
-/// Returns what to do on every input of the form: ask for the preview once the typing rests.
+/// Returns what to do on every input of the form, and when it is sent: ask for the preview once the typing rests.
 #[cfg(feature = "hydrate")]
-pub fn follow(show: WriteSignal<PreviewView>) -> impl Fn(leptos::ev::Event) {
+pub fn follow(show: WriteSignal<PreviewView>) -> impl Fn(leptos::ev::Event) + Copy {
     super::typing::follow(show)
 }
 
 /// On the server nobody types.
 #[cfg(not(feature = "hydrate"))]
-pub fn follow(_show: WriteSignal<PreviewView>) -> impl Fn(leptos::ev::Event) {
+pub fn follow(_show: WriteSignal<PreviewView>) -> impl Fn(leptos::ev::Event) + Copy {
     |_| {}
 }
 

@@ -31,6 +31,7 @@ pub fn TopicsStep(view: FormView, preview: PreviewView) -> impl IntoView {
             action=SaveLinkTopics::url()
             class="topics-step"
             on:input=follow
+            on:submit=move |event| follow(event.into())
         >
             // Enter in a field shows the preview; it must not take a row away or go on.
             <button type="submit" name="go" value="preview" class="unseen" tabindex="-1" aria-hidden="true">

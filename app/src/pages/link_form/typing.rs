@@ -20,20 +20,26 @@ use crate::{
 /// How long the typing must rest.
 const REST: Duration = Duration::from_millis(400);
 
-/// Returns what to do on every input of the form.
-pub fn follow(show: WriteSignal<PreviewView>) -> impl Fn(leptos::ev::Event) {
+/// Returns what to do on every input of the form, and when it is sent.
+pub fn follow(show: WriteSignal<PreviewView>) -> impl Fn(leptos::ev::Event) + Copy {
     let turn = StoredValue::new(0_u32);
     let timer = StoredValue::new_local(None::<TimeoutHandle>);
-    on_cleanup(move || {
+    let forget = move || {
         timer.update_value(|timer| {
-            if let Some(timer) = timer.take() {
-                timer.clear();
+            if let Some(waiting) = timer.take() {
+                waiting.clear();
             }
         });
-    });
+    };
+    on_cleanup(forget);
     move |event| {
-        let Some(form) = form_of(&event) else { return };
+        forget();
         turn.update_value(|turn| *turn = turn.wrapping_add(1));
+        // Asking saves what was typed: behind the form's own way it would undo what its button did.
+        if event.type_() == "submit" {
+            return;
+        }
+        let Some(form) = form_of(&event) else { return };
         let mine = turn.get_value();
         let ask = move || {
             let Some(input) = input_of(&form) else { return };
@@ -48,12 +54,7 @@ pub fn follow(show: WriteSignal<PreviewView>) -> impl Fn(leptos::ev::Event) {
                 }
             });
         };
-        timer.update_value(|timer| {
-            if let Some(waiting) = timer.take() {
-                waiting.clear();
-            }
-            *timer = set_timeout_with_handle(ask, REST).ok();
-        });
+        timer.set_value(set_timeout_with_handle(ask, REST).ok());
     }
 }
 
