@@ -30,7 +30,10 @@ pub(super) fn clippy() -> Result<Outcome> {
 }
 
 pub(super) fn docs() -> Result<Outcome> {
-    let denied = BTreeMap::from([("RUSTDOCFLAGS".to_owned(), "--deny warnings".to_owned())]);
+    let denied = BTreeMap::from([(
+        "RUSTDOCFLAGS".to_owned(),
+        "--cfg erase_components --deny warnings".to_owned(),
+    )]);
     run_cargo(
         &[
             "doc",
