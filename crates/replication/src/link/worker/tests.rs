@@ -515,8 +515,8 @@ async fn who_found_no_room_in_a_request_goes_first_in_the_next() {
     let wall_ms = bench.worker.wire.wall_ms();
     for index in 0..3 {
         let batch = large(wall_ms, &bench.worker.budget).await;
+        let bytes = batch.payload.batch.size_bytes();
         bench.partition(index).flow.as_mut().unwrap().push(batch);
-        let bytes = 700 << 10;
         bench.partition(index).queued.add(bytes);
         // A position that was stored, and a request that was answered.
         let position = bench.partition(index).position().unwrap().clone();
