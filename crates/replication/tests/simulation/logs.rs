@@ -237,6 +237,8 @@ pub struct MirrorLog {
     pub history: Vec<(i64, Rec)>,
     /// Records that readers saw and that an unclean election took away.
     pub truncated: Vec<(i64, Rec)>,
+    /// An election took batches away, which compaction may have emptied before.
+    pub cut: bool,
 }
 
 pub const DATA_PRODUCER: i64 = 7;
@@ -287,6 +289,7 @@ impl MirrorLog {
             };
             self.end = batch.base.max(self.log_start);
             self.truncated.extend(batch.records);
+            self.cut = true;
         }
         let end = self.end;
         self.history.retain(|record| record.0 < end);

@@ -303,7 +303,7 @@ impl World {
             let partition = usize::try_from(value["partition"].as_i64().unwrap()).unwrap();
             let end = value["destination_end"].as_i64().unwrap();
             let mirror = &self.mirror[partition];
-            if end > mirror.end && mirror.truncated.is_empty() {
+            if end > mirror.end && !mirror.cut {
                 let text = format!("position p{partition} at {end}, log end {}", mirror.end);
                 self.broken_rules.push(text);
             }
