@@ -135,7 +135,7 @@ impl Worker {
                 continue;
             };
             let id = found.id.to_string();
-            if found.error.is_none() && !found.id.is_nil() && !self.root.topics.contains_key(&id) {
+            if found.error.is_none() && !found.id.is_nil() && !self.knows_topic(&id) {
                 let record = TopicRecord {
                     partitions: found.partitions.len() as i32,
                     at_first_start: false,

@@ -342,6 +342,7 @@ impl Worker {
             // Our own claim may have been preceded by news that the follower has not read yet.
             self.root = state.clone();
             self.root_known = true;
+            self.topics.unwritten.clear();
             self.topics_errand.hurry(now_ms);
             self.producer_errand.hurry(now_ms);
         }

@@ -46,6 +46,9 @@ impl Worker {
                 self.start_copying(stored.id);
             }
         }
+        if number == 0 {
+            self.topics_written();
+        }
         // The lease is fresh, and what had to be stored first is stored.
         let waiting: Vec<PartitionId> = self
             .partitions

@@ -18,7 +18,12 @@ use crate::{
         topics::{PassInput, PassResult, PassedTopic, pass},
     },
     plan::FixedMirror,
-    protocol::{control::TopicRecord, finding::Found, ports::Clock, position::Identity},
+    protocol::{
+        control::TopicRecord,
+        finding::Found,
+        ports::{Clock, ControlWrite},
+        position::Identity,
+    },
 };
 
 /// Passes without a topic before it counts as deleted.
@@ -35,6 +40,9 @@ pub(super) struct TopicsState {
     pub(super) absent: BTreeMap<String, Absence>,
     /// The same of mirrors at the destination.
     pub(super) absent_mirrors: BTreeMap<String, u32>,
+    /// Topics whose records are on their way to the control topic: nothing of them may be copied or stored before those
+    /// stand there.
+    pub(super) unwritten: BTreeMap<String, TopicRecord>,
     /// Selected topics that cannot be mirrored as things are.
     pub(super) refused: BTreeMap<String, TopicStatus>,
 }
@@ -147,10 +155,27 @@ impl Worker {
                 "topic is mirrored"
             );
             slot.write([record.write(&id)]);
-            self.root.topics.insert(id, record);
+            self.topics.unwritten.insert(id, record);
         }
-        let now_ms = self.wire.monotonic_ms();
-        self.destination_errand.hurry(now_ms);
+    }
+
+    /// Takes up the topics whose records stand in the control topic now.
+    pub(super) fn topics_written(&mut self) {
+        let is_topic = |record: &ControlWrite| record.key.starts_with("topic/");
+        let slot = self.slots.get(&0);
+        let waits = slot.is_none_or(|slot| slot.writes.iter().any(is_topic));
+        if waits || self.topics.unwritten.is_empty() {
+            return;
+        }
+        let written = std::mem::take(&mut self.topics.unwritten);
+        self.root.topics.extend(written);
+        self.destination_errand.hurry(self.wire.monotonic_ms());
+        self.reconcile_partitions();
+    }
+
+    /// Says whether the link has, or is about to have, a record of this topic.
+    pub(super) fn knows_topic(&self, topic_id: &str) -> bool {
+        self.root.topics.contains_key(topic_id) || self.topics.unwritten.contains_key(topic_id)
     }
 
     /// Says whether partitions of a topic work: selected, there, and not replaced by another of its name.
@@ -185,11 +210,8 @@ impl Worker {
         }
         let mirror_ids = self.mirror_ids();
         let mirror_id = |id: &String| mirror_ids.get(id).and_then(|id| id.parse().ok());
-        let current = self
-            .root
-            .topics
-            .iter()
-            .filter(|(id, t)| self.topic_is_current(&t.topic, id));
+        let topics = self.root.topics.iter().chain(&self.topics.unwritten);
+        let current = topics.filter(|(id, t)| self.topic_is_current(&t.topic, id));
         current
             .map(|(id, topic)| FixedMirror {
                 topic: topic.topic.clone(),
@@ -204,7 +226,7 @@ impl Worker {
     /// The ids of the link's mirrors, by source topic id. One that was made anew has another id than the topic's record
     /// tells.
     pub(super) fn mirror_ids(&self) -> BTreeMap<&String, &String> {
-        let records = self.root.topics.iter();
+        let records = self.root.topics.iter().chain(&self.topics.unwritten);
         let mut ids: BTreeMap<_, _> = records
             .map(|(id, topic)| (id, &topic.mirror_topic_id))
             .collect();
@@ -284,7 +306,7 @@ impl Worker {
             self.configs.hurry(now_ms);
         }
         let id = topic_id.to_string();
-        if self.root.topics.contains_key(&id) {
+        if self.knows_topic(&id) {
             return None;
         }
         let record = TopicRecord {
