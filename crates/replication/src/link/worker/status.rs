@@ -214,6 +214,7 @@ impl Worker {
         let mut own = topics.iter().flat_map(|topic| &topic.partitions).peekable();
         // The partitions may all be in other workers' slots.
         let nothing_here = own.peek().is_none()
+            && self.topics.unwritten.is_empty()
             && (!self.root.topics.is_empty()
                 || self.topics.has_passed()
                 || !self.slots.contains_key(&0));

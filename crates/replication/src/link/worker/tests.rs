@@ -470,6 +470,40 @@ async fn a_slot_whose_task_panics_is_claimed_again() {
 }
 
 #[tokio::test]
+async fn a_topic_is_taken_up_once_its_record_stands_in_the_control_topic() {
+    let mut bench = Bench::new(0);
+    bench.own().await;
+    let record = TopicRecord {
+        topic: "new".to_owned(),
+        mirror_topic: "new".to_owned(),
+        mirror_topic_id: String::new(),
+        partitions: 1,
+        at_first_start: true,
+        properties: None,
+    };
+    let id = || "00000000-0000-0000-0000-000000000009".to_owned();
+    bench.worker.add_topics(vec![(id(), record.clone())]);
+    assert!(
+        bench.worker.knows_topic(&id()),
+        "it is not planned for again"
+    );
+    assert!(!bench.worker.root.topics.contains_key(&id()));
+    bench.worker.advance_slot(SLOT);
+    assert!(!bench.worker.root.topics.contains_key(&id()), "on its way");
+    bench.news(SlotNews::Stored);
+    assert!(bench.worker.root.topics.contains_key(&id()));
+    // What was on its way when the slot was lost is planned for again.
+    let other = || "00000000-0000-0000-0000-000000000010".to_owned();
+    bench.worker.add_topics(vec![(other(), record)]);
+    let state = Box::new(bench.worker.root.clone());
+    bench.news(SlotNews::Owned {
+        state,
+        quiet_at_ms: 0,
+    });
+    assert!(!bench.worker.knows_topic(&other()));
+}
+
+#[tokio::test]
 async fn a_choice_to_skip_a_refused_record_outlives_the_process() {
     let mut bench = Bench::new(1);
     bench.own().await;
