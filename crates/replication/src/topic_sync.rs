@@ -1,8 +1,8 @@
 //! Carries a plan out at the destination: makes, grows and takes over mirror topics, one by one (SEMANTICS 3).
 //!
 //! Guarantees: what is returned as applied exists with as many partitions as planned, and each of them has a leader.
-//! Repeating is harmless: a topic that an earlier attempt made is taken over while it is empty. [`properties`] changes the
-//! configuration of mirrors that exist.
+//! Repeating is harmless: a topic that an earlier attempt made is taken over while it is empty. Properties of
+//! mirrors that exist are set as the source's change.
 
 mod control;
 mod properties;

@@ -367,9 +367,9 @@ async fn foreign_text_is_shown_as_text() {
 
 #[tokio::test]
 async fn a_page_of_two_thousand_topics_holds_fifty_rows_and_is_quick() {
-    // The budget of 50 ms is that of a release build, which `cargo xtask pages` measures; this profile does not optimise
-    // across crates.
-    const LIMIT: Duration = Duration::from_millis(150);
+    // The budget of 50 ms is the p95 of a release build, which `cargo xtask pages` measures. Here the quickest of the rounds
+    // counts: what else the machine does must not decide, and a page that copies all topics is slow in every round.
+    const LIMIT: Duration = Duration::from_millis(50);
     const ROUNDS: usize = 20;
     let browser = Browser::of(Role::Viewer).await;
     browser.run(Verb::Start).await;
@@ -394,9 +394,10 @@ async fn a_page_of_two_thousand_topics_holds_fifty_rows_and_is_quick() {
             times.push(start.elapsed());
         }
         times.sort();
-        let p95 = times[ROUNDS * 95 / 100 - 1];
-        eprintln!("{path}: {} bytes, p95 {p95:?}", page.text.len());
-        assert!(p95 < LIMIT, "{path}: {p95:?}");
+        let (quickest, p95) = (times[0], times[ROUNDS * 95 / 100 - 1]);
+        let bytes = page.text.len();
+        eprintln!("{path}: {bytes} bytes, quickest {quickest:?}, p95 {p95:?}");
+        assert!(quickest < LIMIT, "{path}: {quickest:?}");
     }
 }
 
