@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
     task::{Context as Task, Poll, Wake, Waker},
     thread::Thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -242,15 +242,33 @@ impl Admin {
             .collect())
     }
 
-    /// Returns the first and the end offset (high watermark) of a partition.
+    /// Returns the first and the end offset (high watermark) of a partition. One without a leader, as after a broker was
+    /// frozen, is waited for.
     ///
     /// # Errors
-    /// Fails when the partition does not exist or has no leader.
+    /// Fails when the partition does not exist or stays without a leader.
     pub fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64)> {
-        Ok(self
-            .client
-            .inner()
-            .fetch_watermarks(topic, partition, PATIENCE)?)
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let asked = self
+                .client
+                .inner()
+                .fetch_watermarks(topic, partition, PATIENCE);
+            let code = asked
+                .as_ref()
+                .err()
+                .and_then(KafkaError::rdkafka_error_code);
+            let leaderless = matches!(
+                code,
+                Some(
+                    RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable
+                )
+            );
+            if !leaderless || Instant::now() >= deadline {
+                return Ok(asked?);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 
     /// Returns first and end offset of every partition of a topic.
@@ -297,7 +315,7 @@ impl Admin {
     }
 
     fn wait_for_leaders(&self, topic: &str, partitions: i32) -> Result<()> {
-        let deadline = std::time::Instant::now() + PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let found = self.partitions(topic).unwrap_or_default();
             if found.len() == usize::try_from(partitions)?
