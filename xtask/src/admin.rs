@@ -261,7 +261,9 @@ impl Admin {
             let leaderless = matches!(
                 code,
                 Some(
-                    RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable
+                    RDKafkaErrorCode::NotLeaderForPartition
+                        | RDKafkaErrorCode::LeaderNotAvailable
+                        | RDKafkaErrorCode::UnknownPartition
                 )
             );
             if !leaderless || Instant::now() >= deadline {
