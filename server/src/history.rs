@@ -138,6 +138,8 @@ mod tests {
                 records_per_s: rate,
                 ..Rates::default()
             },
+            throttled: model::status::Throttled::default(),
+            batches: model::status::Batches::default(),
             lag_records: None,
             lag_time_ms: None,
             latency: None,

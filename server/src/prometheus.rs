@@ -174,7 +174,7 @@ struct LinkFamily {
     write: fn(&mut Page, &str, &str, &LinkStatus),
 }
 
-const LINK_FAMILIES: [LinkFamily; 9] = [
+const LINK_FAMILIES: [LinkFamily; 12] = [
     LinkFamily {
         name: "causeway_link_lag_seconds",
         kind: "gauge",
@@ -202,6 +202,26 @@ const LINK_FAMILIES: [LinkFamily; 9] = [
         kind: "gauge",
         help: "Partitions by state.",
         write: write_partitions,
+    },
+    LinkFamily {
+        name: "causeway_link_throttle_seconds_total",
+        kind: "counter",
+        help: "Time that connections waited: for a broker's quota (side source or destination), or for the link's own limit.",
+        write: write_throttled,
+    },
+    LinkFamily {
+        name: "causeway_link_slow_path_batches_total",
+        kind: "counter",
+        help: "Source batches that took more than a new header: rebuilt, or merged with others.",
+        write: |page, name, labels, status| {
+            let batches = status.batches;
+            for (reason, count) in [
+                ("rebuilt", batches.rebuilt_total),
+                ("merged", batches.merged_total),
+            ] {
+                page.sample(name, &format!("{labels},reason=\"{reason}\""), count as f64);
+            }
+        },
     },
     LinkFamily {
         name: "causeway_link_memory_bytes",
@@ -234,6 +254,14 @@ const LINK_FAMILIES: [LinkFamily; 9] = [
         },
     },
     LinkFamily {
+        name: "causeway_link_dead_letters_total",
+        kind: "counter",
+        help: "Refused records put aside into the link's dead-letter topic.",
+        write: |page, name, labels, status| {
+            page.sample(name, labels, offsets(status, FindingKind::DeadLetter));
+        },
+    },
+    LinkFamily {
         name: "causeway_link_findings",
         kind: "gauge",
         help: "Findings on record, by kind.",
@@ -255,6 +283,17 @@ fn write_latency(page: &mut Page, name: &str, labels: &str, status: &LinkStatus)
             &format!("{labels},quantile=\"{quantile}\""),
             value_ms / 1_000.0,
         );
+    }
+}
+
+fn write_throttled(page: &mut Page, name: &str, labels: &str, status: &LinkStatus) {
+    let by = &status.throttled;
+    for (side, by) in [
+        ("limit", by.limit),
+        ("source", by.source),
+        ("destination", by.destination),
+    ] {
+        page.sample(name, &format!("{labels},side=\"{side}\""), by.seconds_total);
     }
 }
 

@@ -215,6 +215,20 @@ impl Causeway {
             .with_context(|| format!("POST {path}"))
     }
 
+    /// Deletes a resource that stands at this revision.
+    ///
+    /// # Errors
+    /// Fails with the problem that the API names.
+    pub fn delete(&self, path: &str, revision: i64) -> Result<Value> {
+        let request = agent()
+            .delete(self.address(path))
+            .header("Authorization", self.bearer())
+            .header("If-Match", format!("\"{revision}\""));
+        let sent = request.call();
+        answer(sent.with_context(|| format!("DELETE {path}"))?)
+            .with_context(|| format!("DELETE {path}"))
+    }
+
     /// Changes a resource that stands at this revision.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use model::{
     link::Phase,
     problem::Problem,
-    status::{LinkStatus, Rates, State},
+    status::{Batches, LinkStatus, Rates, State, Throttled},
 };
 use store::{Link, PageQuery};
 
@@ -119,6 +119,8 @@ fn unreported(link: &Link, now_ms: i64) -> LinkStatus {
         since_ms: link.updated_at_ms,
         measured_at_ms: now_ms,
         rates: Rates::default(),
+        throttled: Throttled::default(),
+        batches: Batches::default(),
         lag_records: None,
         lag_time_ms: None,
         latency: None,

@@ -85,6 +85,8 @@ pub struct Now {
     pub measured_at_ms: i64,
     pub records_per_s: f64,
     pub bytes_per_s: f64,
+    /// What keeps the bytes from being more: a quota, the link's own limit; empty for nothing.
+    pub throttled: String,
     pub lag: Lag,
     /// Where the lag is going: "growing", "shrinking, ETA 6 min 12 s"; empty where that is not known.
     pub trend: String,

@@ -86,6 +86,31 @@ pub fn rebuild(batch: &BatchView, wanted: Range<i64>) -> Result<Option<Rebuilt>,
     Ok(Some(Rebuilt { batch, runs }))
 }
 
+/// Returns one batch with all records of `batches`, in their order, in the codec and at the base offset of the first.
+///
+/// A broker takes one batch per partition in a request, and answers a connection's requests one after another: many batches
+/// of few records each would cost a round of replication each.
+///
+/// # Errors
+/// [`RecordsError`] when a batch cannot be read, or what comes out is too large for its length field.
+pub fn merge(batches: &[BatchView]) -> Result<Option<BatchView>, RecordsError> {
+    let Some(first) = batches.first() else {
+        return Ok(None);
+    };
+    let mut writer = Writer::default();
+    let bytes: usize = batches.iter().map(BatchView::size_bytes).sum();
+    writer.records.reserve(bytes);
+    for batch in batches {
+        let records = Records::open(batch)?;
+        for slice in records.slices() {
+            let slice = slice?;
+            writer.push(records.timestamp(&slice), slice.attributes, slice.body);
+        }
+    }
+    let merged = writer.finish(first.codec(), first.base_offset(), Patch::NOBODY)?;
+    Ok(Some(merged))
+}
+
 /// Returns a batch of `records`, at least one, at base offset 0.
 ///
 /// # Errors

@@ -145,6 +145,11 @@ impl FetchConnection {
         self.options.max_wait = max_wait;
     }
 
+    /// Sets how many bytes of batches a response may hold, from the next request on. One batch may always be larger.
+    pub fn set_max_bytes(&mut self, max_bytes: usize) {
+        self.options.max_bytes = i32::try_from(max_bytes).unwrap_or(i32::MAX);
+    }
+
     /// Adds a partition, or moves where it is read from.
     pub fn set(&mut self, key: FetchKey, from: FetchFrom) {
         if key.topic_id.is_nil() && self.session.naming() == Naming::Ids {

@@ -7,6 +7,8 @@ mod cluster;
 mod link;
 mod pem;
 
+pub(crate) use link::LIMIT_BYTES_PER_S;
+
 use crate::{
     problem::FieldError,
     text::{grouped, sentence},

@@ -23,7 +23,9 @@ pub enum FindingKind {
     Refused,
     /// An operator left records out.
     Skip,
-    /// The control topic is not what was left there.
+    /// A refused record was put aside into `causeway.dlq.<link>` instead of its mirror.
+    DeadLetter,
+    /// The control topic is that of an earlier link of the same name.
     ControlTopicChanged,
 }
 
@@ -37,11 +39,13 @@ pub enum Choice {
     Retry,
     /// Leave the refused record out and record it.
     Skip,
+    /// Put the refused record aside into `causeway.dlq.<link>` and record it.
+    DeadLetter,
     /// Source re-created: copy the new topic from its start behind what the mirror holds.
     Append,
-    /// Destination changed: copy again from the source's earliest record.
+    /// Destination changed: copy again from the source's earliest record. Control topic of an earlier link: remove it.
     MirrorAnew,
-    /// Destination changed: go on from the position.
+    /// Destination changed: go on from the position. Control topic of an earlier link: go on from its positions.
     GoOn,
 }
 
@@ -49,7 +53,9 @@ impl FindingKind {
     /// Returns the policy that holds where the link names none (SEMANTICS 5.2).
     pub fn default_policy(self) -> Policy {
         match self {
-            Self::Loss | Self::Duplicate | Self::ForeignWrite | Self::Skip => Policy::Continue,
+            Self::Loss | Self::Duplicate | Self::ForeignWrite | Self::Skip | Self::DeadLetter => {
+                Policy::Continue
+            }
             Self::Divergence
             | Self::SourceRecreated
             | Self::DestinationChanged
@@ -66,9 +72,9 @@ impl FindingKind {
             }
             Self::SourceRecreated => &[Choice::Append],
             Self::DestinationChanged => &[Choice::MirrorAnew, Choice::GoOn],
-            Self::Refused => &[Choice::Retry, Choice::Skip],
-            Self::Skip => &[],
-            Self::ControlTopicChanged => &[Choice::Retry],
+            Self::Refused => &[Choice::Retry, Choice::DeadLetter, Choice::Skip],
+            Self::Skip | Self::DeadLetter => &[],
+            Self::ControlTopicChanged => &[Choice::GoOn, Choice::MirrorAnew],
         }
     }
 }

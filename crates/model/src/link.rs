@@ -47,6 +47,9 @@ pub struct LinkSpec {
     pub policies: BTreeMap<FindingKind, Policy>,
     #[serde(default)]
     pub on_refused: OnRefused,
+    /// The most that is fetched from the source, bytes a second; 1,000 or more, `None` for no limit.
+    #[serde(default)]
+    pub limit_bytes_per_s: Option<u64>,
     /// Work slots, fixed when the link first starts; 1 to 256.
     #[serde(default = "default_slots")]
     pub slots: u32,
@@ -212,6 +215,22 @@ impl Default for Configs {
     }
 }
 
+/// Topic properties that concern the cluster that a topic is in, or that brokers have given up.
+const NEVER_COPIED: [&str; 5] = [
+    "leader.replication.throttled.replicas",
+    "follower.replication.throttled.replicas",
+    "message.timestamp.difference.max.ms",
+    "message.format.version",
+    "message.downconversion.enable",
+];
+
+impl Configs {
+    /// Says whether a property is never copied, whatever is asked for (SEMANTICS 3).
+    pub fn is_never_copied(property: &str) -> bool {
+        NEVER_COPIED.contains(&property) || property.starts_with("remote.log.")
+    }
+}
+
 /// What happens after a mirror's creation, when its properties are not what follows from the source's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -248,8 +267,12 @@ pub enum Policy {
 #[serde(rename_all = "snake_case")]
 pub enum OnRefused {
     #[default]
+    /// The partition is held until an operator chooses.
     Hold,
+    /// Left out and recorded.
     Skip,
+    /// Put aside into `causeway.dlq.<link>` and recorded.
+    DeadLetter,
 }
 
 /// The stored phase of a link; one function makes every move.

@@ -51,6 +51,10 @@ pub struct LinkStatus {
     pub since_ms: i64,
     pub measured_at_ms: i64,
     pub rates: Rates,
+    #[serde(default)]
+    pub throttled: Throttled,
+    #[serde(default)]
+    pub batches: Batches,
     pub lag_records: Option<i64>,
     pub lag_time_ms: Option<i64>,
     pub latency: Option<Latency>,
@@ -114,6 +118,34 @@ pub struct Rates {
     pub bytes_total: u64,
 }
 
+/// Source batches that took more than a new header, since this process took the link up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batches {
+    /// Rebuilt: compaction holes, log-append times, cropped or split ones.
+    pub rebuilt_total: u64,
+    /// Small ones that were put together with others.
+    pub merged_total: u64,
+}
+
+/// How long data had to wait although it could have gone on, by cause. Never an error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Throttled {
+    /// The link's own limit.
+    pub limit: ThrottledBy,
+    /// The source broker's quota: `throttle_time_ms` of Fetch responses (KIP-219).
+    pub source: ThrottledBy,
+    /// The destination broker's quota: `throttle_time_ms` of Produce responses.
+    pub destination: ThrottledBy,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ThrottledBy {
+    /// Share of the last 10 s, 0 to 1.
+    pub share: f64,
+    /// Seconds since this process took the link up, summed over connections.
+    pub seconds_total: f64,
+}
+
 /// Record timestamp to acknowledged write, last 60 s, live records only.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
@@ -159,12 +191,17 @@ pub enum DeviationCause {
     NotApplied(String),
 }
 
+/// Returns a topic property's value as sentences name it.
+pub fn shown_property(value: &Option<String>) -> String {
+    match value {
+        Some(value) => format!("`{value}`"),
+        None => "the destination's default".to_owned(),
+    }
+}
+
 impl std::fmt::Display for Deviation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let shown = |value: &Option<String>| match value {
-            Some(value) => format!("`{value}`"),
-            None => "the destination's default".to_owned(),
-        };
+        let shown = shown_property;
         let (property, wanted) = (&self.property, shown(&self.wanted));
         match &self.why {
             DeviationCause::Drift => {

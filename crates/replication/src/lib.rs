@@ -13,6 +13,7 @@ mod crash;
 mod credit;
 mod data_threads;
 pub mod ledger;
+mod limiter;
 mod link;
 mod meter;
 pub mod plan;

@@ -5,6 +5,7 @@
 //! that it owns and that report back.
 
 mod configs;
+mod dead_letter;
 mod decode;
 mod event;
 mod fetch;
@@ -104,6 +105,11 @@ pub(crate) struct LinkHandle {
 /// Returns the name of a link's control topic.
 pub(crate) fn control_topic_name(link_name: &str) -> String {
     format!("causeway.link.{link_name}")
+}
+
+/// Returns the name of the topic for what a link put aside.
+fn dead_letter_topic_name(link_name: &str) -> String {
+    format!("causeway.dlq.{link_name}")
 }
 
 impl LinkHandle {

@@ -1,9 +1,9 @@
 //! What a link measures of itself: rates, lag in time, latency. Pure: time arrives as milliseconds.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use hdrhistogram::Histogram;
-use model::status::{Latency, Rates};
+use model::status::{Latency, Rates, Throttled, ThrottledBy};
 
 /// Totals of one partition or link, with their means over the last 10 s.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +46,63 @@ impl RateMeter {
             rates.bytes_per_s = (last.2 - first.2) as f64 / seconds;
         }
         rates
+    }
+}
+
+/// Why data waits although it could go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Brake {
+    /// The link's own limit.
+    Limit,
+    /// The source broker's quota (KIP-219).
+    Source,
+    /// The destination broker's quota.
+    Destination,
+}
+
+/// How long data had to wait, with the shares of the last 10 s.
+#[derive(Clone, Debug, Default)]
+pub struct ThrottleMeter {
+    /// Milliseconds by brake: limit, source, destination.
+    waited_ms: [u64; 3],
+    /// Totals once a second, oldest first, at most eleven.
+    marks: VecDeque<(i64, [u64; 3])>,
+}
+
+impl ThrottleMeter {
+    /// Counts a wait of one connection.
+    pub fn count(&mut self, brake: Brake, waited: Duration) {
+        self.waited_ms[brake as usize] += u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+    }
+
+    /// Notes the totals; called once a second.
+    pub fn mark(&mut self, now_ms: i64) {
+        if self.marks.len() == RATE_MARKS {
+            self.marks.pop_front();
+        }
+        self.marks.push_back((now_ms, self.waited_ms));
+    }
+
+    /// Returns the totals and the shares of time between the oldest and the newest mark. Connections wait side by side: what
+    /// is more than all of the time is all of it.
+    pub fn throttled(&self) -> Throttled {
+        let side = |index: usize| {
+            let share = match (self.marks.front(), self.marks.back()) {
+                (Some(first), Some(last)) if last.0 > first.0 => {
+                    (last.1[index] - first.1[index]) as f64 / (last.0 - first.0) as f64
+                }
+                _ => 0.0,
+            };
+            ThrottledBy {
+                share: share.min(1.0),
+                seconds_total: self.waited_ms[index] as f64 / 1000.0,
+            }
+        };
+        Throttled {
+            limit: side(Brake::Limit as usize),
+            source: side(Brake::Source as usize),
+            destination: side(Brake::Destination as usize),
+        }
     }
 }
 
@@ -201,6 +258,22 @@ mod tests {
         assert_eq!(rates.records_per_s, 10.0);
         assert_eq!(rates.bytes_per_s, 100.0);
         assert_eq!(rates.records_total, 15_150);
+    }
+
+    #[test]
+    fn throttled_shares_are_of_the_last_ten_seconds() {
+        let mut meter = ThrottleMeter::default();
+        let ms = Duration::from_millis;
+        for second in 0..30 {
+            meter.mark(second * 1000);
+            meter.count(Brake::Source, ms(if second < 10 { 900 } else { 250 }));
+            meter.count(Brake::Limit, ms(1_800));
+        }
+        let throttled = meter.throttled();
+        assert_eq!(throttled.source.share, 0.25);
+        assert_eq!(throttled.source.seconds_total, 9.0 + 5.0);
+        assert_eq!(throttled.limit.share, 1.0);
+        assert_eq!(throttled.destination.share, 0.0);
     }
 
     #[test]

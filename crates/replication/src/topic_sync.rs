@@ -5,6 +5,7 @@
 //! mirrors that exist are set as the source's change.
 
 mod control;
+mod dead_letter;
 mod properties;
 mod sieve;
 
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use control::{ControlTopicFacts, control_topic_facts, create_control_topic};
+pub(crate) use dead_letter::create_dead_letter_topic;
 pub(crate) use properties::{Outcome, set_properties};
 pub use sieve::Sieve;
 pub(crate) use sieve::{Attempt, Properties, Taken, is_about_properties};

@@ -32,6 +32,8 @@ fn status(topics: Vec<TopicStatus>) -> LinkStatus {
         since_ms: 0,
         measured_at_ms: 0,
         rates: Rates::default(),
+        throttled: model::status::Throttled::default(),
+        batches: model::status::Batches::default(),
         lag_records: None,
         lag_time_ms: Some(1_500),
         latency: Some(Latency {

@@ -111,6 +111,8 @@ impl Browser {
             since_ms: now_ms() - 50_400_000,
             measured_at_ms: now_ms(),
             rates: Rates::default(),
+            throttled: model::status::Throttled::default(),
+            batches: model::status::Batches::default(),
             lag_records: Some(812),
             lag_time_ms: Some(900),
             latency: Some(Latency {

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod batches;
 mod brokers;
 mod configs;
 mod findings;

@@ -8,7 +8,7 @@ use xtask::{
 
 use crate::{
     findings::Scene,
-    harness::{Console, words},
+    harness::{Console, SOON, assert_whole, link, until, words},
 };
 
 #[test]
@@ -115,4 +115,76 @@ fn decide_and_compare(scene: &Scene, held: &[serde_json::Value]) {
     let since = [words("second", 0..50), words("third", 0..10)].concat();
     assert_eq!(scene.mirrors[1].values(0), since);
     scene.until_mirroring();
+}
+
+/// A link that was deleted leaves its control topic: one of the same name asks whether to go on there, and does so exactly,
+/// or begins anew.
+#[test]
+#[ignore = "needs brokers: cargo xtask test"]
+fn a_link_made_again_asks_whether_to_go_on_or_to_begin_anew() {
+    for (choice, duplicated) in [("go_on", false), ("mirror_anew", true)] {
+        let scene = Scene::start(&format!("again-{choice}").replace('_', "-"), 1, 2, &[]);
+        let (source, mirror) = (&scene.sources[0], &scene.mirrors[0]);
+        scene.console.verb(&scene.link, "stop");
+        until(
+            "stopped",
+            SOON,
+            || scene.status(),
+            || (scene.status()["state"] == "stopped").then_some(()),
+        );
+        let path = format!("links/{}", scene.link);
+        let revision = scene.console.get(&path)["revision"].as_i64().unwrap();
+        let confirmed = format!("{path}?confirm={}", scene.link);
+        scene.console.process.delete(&confirmed, revision).unwrap();
+        source.write(0, "meanwhile", 0..10);
+
+        let mut spec = link(&scene.link, "east", "west", &[source]);
+        spec["append_to"] = json!([mirror.name]);
+        scene.console.post("links", &spec);
+        scene.console.verb(&scene.link, "start");
+        let held = until(
+            "the choice is asked for",
+            SOON,
+            || scene.status(),
+            || {
+                let all = scene.console.findings(&scene.link);
+                all.into_iter()
+                    .find(|f| f["kind"] == "control_topic_changed" && f["state"]["state"] == "held")
+            },
+        );
+        let status = until(
+            "the link says so",
+            SOON,
+            || scene.status(),
+            || Some(scene.status()).filter(|status| status["state"] == "needs_decision"),
+        );
+        assert_whole(&status["problems"][0], "needs_decision");
+        scene.look_again();
+        assert_eq!(mirror.end(0), 100, "nothing is copied unasked");
+
+        let id = held["id"].as_str().unwrap();
+        let decision = format!("{path}/findings/{id}/decision");
+        scene.console.post(&decision, &json!({ "choice": choice }));
+        let expected = if duplicated { 210 } else { 110 };
+        mirror.wait_for_end(0, expected);
+        if duplicated {
+            mirror.wait_for_end(1, 200);
+        } else {
+            source.assert_mirrored_exactly(mirror);
+        }
+        scene.until_mirroring();
+        source.write(1, "after", 0..5);
+        mirror.wait_for_end(1, if duplicated { 205 } else { 105 });
+        let of_kind = |kind: &str| {
+            let all = scene.console.findings(&scene.link);
+            all.into_iter()
+                .filter(|f| f["kind"] == kind)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            of_kind("control_topic_changed")[0]["state"]["choice"],
+            choice
+        );
+        assert!(of_kind("duplicate").is_empty());
+    }
 }

@@ -13,7 +13,8 @@ pub fn title(kind: FindingKind) -> &'static str {
         FindingKind::ForeignWrite => "Foreign write",
         FindingKind::Refused => "Record refused",
         FindingKind::Skip => "Records left out",
-        FindingKind::ControlTopicChanged => "Control topic changed",
+        FindingKind::DeadLetter => "Record put aside",
+        FindingKind::ControlTopicChanged => "An earlier link's control topic",
     }
 }
 
@@ -23,6 +24,7 @@ pub fn word(choice: Choice) -> &'static str {
         Choice::Continue => "continue",
         Choice::Retry => "retry",
         Choice::Skip => "skip",
+        Choice::DeadLetter => "dead_letter",
         Choice::Append => "append",
         Choice::MirrorAnew => "mirror_anew",
         Choice::GoOn => "go_on",
@@ -35,6 +37,7 @@ pub fn of_word(text: &str) -> Option<Choice> {
         Choice::Continue,
         Choice::Retry,
         Choice::Skip,
+        Choice::DeadLetter,
         Choice::Append,
         Choice::MirrorAnew,
         Choice::GoOn,
@@ -48,6 +51,7 @@ pub fn label(choice: Choice) -> &'static str {
         Choice::Continue => "Go on after it",
         Choice::Retry => "Try again",
         Choice::Skip => "Leave it out",
+        Choice::DeadLetter => "Put it aside",
         Choice::Append => "Append the new topic",
         Choice::MirrorAnew => "Copy again from the start",
         Choice::GoOn => "Go on from here",
@@ -79,8 +83,17 @@ pub fn explanation(kind: FindingKind, choice: Choice) -> &'static str {
         (_, Choice::Skip) => {
             "This record is not copied; its offset stays on record, and copying goes on with the next one."
         }
+        (_, Choice::DeadLetter) => {
+            "This record goes to the link's dead-letter topic at the destination, with its offset in headers, and not into the mirror topic; copying goes on with the next one."
+        }
         (_, Choice::Append) => {
             "The new source topic is copied from its start behind what the mirror topic holds; nothing is overwritten."
+        }
+        (FindingKind::ControlTopicChanged, Choice::MirrorAnew) => {
+            "The earlier link's positions are removed and this link begins as a new one; mirror topics that hold records must be allowed under \"append to\", and records may stand there twice."
+        }
+        (FindingKind::ControlTopicChanged, Choice::GoOn) => {
+            "This link goes on where the earlier one stopped, with its mirrors and positions; nothing is copied twice."
         }
         (_, Choice::MirrorAnew) => {
             "All that the source holds is copied again from its earliest record; what the mirror topic still has stays, so records may stand there twice."
@@ -101,6 +114,7 @@ mod tests {
             "continue",
             "retry",
             "skip",
+            "dead_letter",
             "append",
             "mirror_anew",
             "go_on",

@@ -1,9 +1,10 @@
 //! What the pages of one link show, read from intent and from the engine's last word.
 
 use model::{
+    Name,
     finding::{Finding, FindingState},
     format,
-    link::{LinkView, Phase},
+    link::{LinkSpec, LinkView, Phase},
     nearest::nearest,
     problem::Problem,
     sample::{History, STEP_MS},
@@ -36,6 +37,8 @@ const LOOKED_THROUGH: u32 = 200;
 /// Held findings, and others, on the overview.
 const MOST_HELD: usize = 20;
 const MOST_OTHERS: usize = 5;
+/// Share of the time from which a brake is felt.
+const LEAST_SHARE: f64 = 0.01;
 /// Names that resemble an unknown one.
 const NEAREST: usize = 3;
 
@@ -52,7 +55,7 @@ pub async fn overview(
     let (cards, more_findings) = cards(&found.items, found.next.is_some());
     Ok(status::with(context, &link, |link, status| OverviewView {
         head: head(context, link, status),
-        now: now(context, status, &history),
+        now: now(context, &link.spec, status, &history),
         behind: behind(link, status),
         troubles: status.problems.iter().map(trouble).collect(),
         findings: cards,
@@ -162,11 +165,31 @@ fn head(context: &Context, link: &Link, status: &LinkStatus) -> Head {
     }
 }
 
-fn now(context: &Context, status: &LinkStatus, history: &History) -> Now {
+/// Returns what brakes a link, the strongest first.
+fn throttled(spec: &LinkSpec, status: &LinkStatus) -> String {
+    let by = &status.throttled;
+    let limit = spec.limit_bytes_per_s.unwrap_or(0) as f64;
+    let quota = |cluster: &Name| format!("throttled by the quota at {cluster}");
+    let mut all = [
+        (
+            by.limit.share,
+            format!("limited to {} MB/s", format::megabytes(limit)),
+        ),
+        (by.source.share, quota(&spec.source)),
+        (by.destination.share, quota(&spec.destination)),
+    ];
+    all.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let felt = all.into_iter().filter(|(share, _)| *share >= LEAST_SHARE);
+    let words = felt.map(|(share, what)| format!("{what}, {:.0} % of the time", share * 100.0));
+    words.collect::<Vec<_>>().join(" · ")
+}
+
+fn now(context: &Context, spec: &LinkSpec, status: &LinkStatus, history: &History) -> Now {
     Now {
         measured_at_ms: status.measured_at_ms,
         records_per_s: rows::rate(status.rates.records_per_s),
         bytes_per_s: (status.rates.bytes_per_s / 100_000.0).round() * 100_000.0,
+        throttled: throttled(spec, status),
         lag: Lag::of(status, context.now_ms),
         trend: trend::words(&history.lag_records, STEP_MS),
         p50_ms: status.latency.map(|latency| latency.p50_ms.round()),

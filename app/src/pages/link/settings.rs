@@ -28,6 +28,14 @@ pub fn in_words(spec: &LinkSpec) -> Vec<Setting> {
         spec.detect_interval_ms == 30_000,
     ));
     all.push(setting(
+        "Bandwidth limit",
+        match spec.limit_bytes_per_s {
+            Some(limit) => format!("{} MB/s", format::megabytes(limit as f64)),
+            None => "none".to_owned(),
+        },
+        spec.limit_bytes_per_s.is_none(),
+    ));
+    all.push(setting(
         "Work slots",
         format!("{}, fixed at the first start", spec.slots),
         spec.slots == 24,
@@ -227,6 +235,7 @@ fn findings(spec: &LinkSpec, all: &mut Vec<Setting>) {
     let refused = match spec.on_refused {
         OnRefused::Hold => "the partition is held until somebody chooses",
         OnRefused::Skip => "left out and recorded",
+        OnRefused::DeadLetter => "put aside into the dead-letter topic and recorded",
     };
     let default = spec.on_refused == OnRefused::default();
     all.push(setting("On: record refused", refused, default));

@@ -27,7 +27,7 @@ pub fn Tiles(view: ReadSignal<OverviewView>) -> impl IntoView {
                 name="Bytes"
                 value=get(|now| format::megabytes(now.bytes_per_s))
                 unit="MB/s"
-                note=get(|_| "as compressed".to_owned())
+                note=get(bytes_note)
                 values=series(|series| &series.bytes_per_s)
                 label="Bytes per second over the last 15 minutes"
             />
@@ -48,6 +48,13 @@ pub fn Tiles(view: ReadSignal<OverviewView>) -> impl IntoView {
                 label="Median latency over the last 15 minutes"
             />
         </section>
+    }
+}
+
+fn bytes_note(now: &Now) -> String {
+    match now.throttled.as_str() {
+        "" => "as compressed".to_owned(),
+        throttled => throttled.to_owned(),
     }
 }
 

@@ -178,6 +178,7 @@ fn Findings(view: FormView) -> impl IntoView {
     let draft = view.draft.clone();
     let refused = [
         ("hold", "Hold the partition until somebody chooses"),
+        ("dead_letter", "Put it aside into causeway.dlq.<link>"),
         ("skip", "Skip it and record it"),
     ];
     let on = || Choice::list(&ON_FINDING);
@@ -211,6 +212,9 @@ fn Work(view: FormView) -> impl IntoView {
                 <TextField name="draft[detect_interval_s]" label="Look for new topics every (seconds)"
                     value=draft.detect_interval_s hint="1 to 3600." error=fault(&view, "detect_interval_s") />
             </div>
+            <TextField name="draft[limit_mb_s]" label="Bandwidth limit (MB/s)" value=draft.limit_mb_s
+                hint="The most that is read from the source; empty for no limit. Can be changed while the link runs."
+                error=fault(&view, "limit_mb_s") />
         </Group>
     }
 }

@@ -3,7 +3,7 @@
 use super::Faults;
 use crate::{
     finding::FindingKind,
-    link::{LinkSpec, ReplicationFactor, Start},
+    link::{Configs, LinkSpec, ReplicationFactor, Start},
     problem::FieldError,
     text::{grouped, shown},
     topic_name,
@@ -11,6 +11,9 @@ use crate::{
 
 /// Bounds of [`LinkSpec::detect_interval_ms`] and of [`crate::link::Configs::interval_ms`].
 const INTERVAL_MS: std::ops::RangeInclusive<u64> = 1_000..=3_600_000;
+
+/// Bounds of [`LinkSpec::limit_bytes_per_s`].
+pub(crate) const LIMIT_BYTES_PER_S: std::ops::RangeInclusive<u64> = 1_000..=1_000_000_000_000;
 
 /// Bounds of [`LinkSpec::slots`].
 const SLOTS: std::ops::RangeInclusive<u32> = 1..=256;
@@ -24,15 +27,6 @@ const MAX_CONFIGS: usize = 200;
 
 /// Longest configuration name, in characters.
 const MAX_CONFIG_NAME: usize = 255;
-
-/// Properties that are never copied (SEMANTICS 3), whatever a link says.
-const NEVER_COPIED: [&str; 5] = [
-    "leader.replication.throttled.replicas",
-    "follower.replication.throttled.replicas",
-    "message.timestamp.difference.max.ms",
-    "message.format.version",
-    "message.downconversion.enable",
-];
 
 impl LinkSpec {
     /// Returns everything that is wrong with the settings, empty if nothing is.
@@ -77,6 +71,15 @@ impl LinkSpec {
             faults.add(
                 "detect_interval_ms",
                 "Look for new topics every 1 s to 1 h (1,000 to 3,600,000 ms).",
+            );
+        }
+        if self
+            .limit_bytes_per_s
+            .is_some_and(|limit| !LIMIT_BYTES_PER_S.contains(&limit))
+        {
+            faults.add(
+                "limit_bytes_per_s",
+                "A limit is 1,000 to 1,000,000,000,000 bytes a second; leave it out for none.",
             );
         }
         if !SLOTS.contains(&self.slots) {
@@ -138,7 +141,7 @@ impl LinkSpec {
                     let message =
                         format!("`{name}` is no topic configuration, such as `retention.ms`.");
                     faults.add(field, message);
-                } else if list == "include" && is_never_copied(name) {
+                } else if list == "include" && Configs::is_never_copied(name) {
                     faults.add(field, format!("`{name}` is never copied: remove it."));
                 }
             }
@@ -159,8 +162,8 @@ impl LinkSpec {
                 FindingKind::Refused => {
                     "What happens with a refused record is set by `on_refused`."
                 }
-                FindingKind::Skip => {
-                    "A skip is somebody's decision already and cannot be asked about."
+                FindingKind::Skip | FindingKind::DeadLetter => {
+                    "This records what somebody decided already and cannot be asked about."
                 }
                 FindingKind::SourceRecreated
                 | FindingKind::DestinationChanged
@@ -184,6 +187,7 @@ fn key_of(kind: FindingKind) -> &'static str {
         FindingKind::ForeignWrite => "foreign_write",
         FindingKind::Refused => "refused",
         FindingKind::Skip => "skip",
+        FindingKind::DeadLetter => "dead_letter",
         FindingKind::ControlTopicChanged => "control_topic_changed",
     }
 }
@@ -191,8 +195,4 @@ fn key_of(kind: FindingKind) -> &'static str {
 fn is_config_name(name: &str) -> bool {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     !name.is_empty() && name.len() <= MAX_CONFIG_NAME && name.chars().all(legal)
-}
-
-fn is_never_copied(name: &str) -> bool {
-    NEVER_COPIED.contains(&name) || name.starts_with("remote.log.")
 }

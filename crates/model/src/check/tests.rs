@@ -191,6 +191,10 @@ fn says_what_is_wrong_with_a_link() {
             detect.to_owned(),
         ),
         (
+            json!({ "limit_bytes_per_s": 999 }),
+            "limit_bytes_per_s | A limit is 1,000 to 1,000,000,000,000 bytes a second; leave it out for none.".to_owned(),
+        ),
+        (
             json!({ "slots": 0 }),
             "slots | Take 1 to 256 slots.".to_owned(),
         ),

@@ -76,8 +76,10 @@ pub struct LinkDraft {
     pub on_divergence: String,
     pub on_duplicate: String,
     pub on_foreign_write: String,
-    /// `hold` or `skip`.
+    /// `hold`, `dead_letter` or `skip`.
     pub on_refused: String,
+    /// Megabytes a second, a fraction allowed; empty for no limit.
+    pub limit_mb_s: String,
     pub slots: String,
 }
 
@@ -173,6 +175,10 @@ impl LinkDraft {
             on_duplicate: policy(FindingKind::Duplicate),
             on_foreign_write: policy(FindingKind::ForeignWrite),
             on_refused: word(&REFUSED, &spec.on_refused),
+            limit_mb_s: spec
+                .limit_bytes_per_s
+                .map(words::megabytes)
+                .unwrap_or_default(),
             slots: spec.slots.to_string(),
         }
     }

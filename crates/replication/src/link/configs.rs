@@ -10,7 +10,7 @@ use model::{
     Name,
     link::LinkSpec,
     problem::Problem,
-    status::{Deviation, DeviationCause},
+    status::{Deviation, DeviationCause, shown_property},
 };
 
 use super::io::{End, Wire};
@@ -294,12 +294,8 @@ fn deviation(difference: Difference, why: DeviationCause) -> Deviation {
 }
 
 fn told(mirror: &str, difference: &Difference) -> String {
-    let shown = |value: &Option<String>| match value {
-        Some(value) => format!("`{value}`"),
-        None => "the destination's default".to_owned(),
-    };
-    let (property, wanted) = (&difference.property, shown(&difference.wanted));
-    let was = shown(&difference.mirror);
+    let (property, wanted) = (&difference.property, shown_property(&difference.wanted));
+    let was = shown_property(&difference.mirror);
     if difference.is_drift {
         format!(
             "`{property}` of `{mirror}` was changed at the destination to {was}: set back to {wanted}."

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use kafka::{
     aborted::{AbortedIndex, Verdict},
     batch::{BatchView, walk},
@@ -49,6 +48,8 @@ pub(super) struct Decoded {
     pub(super) advanced: bool,
     /// Batches that were rebuilt.
     pub(super) slow_path: u64,
+    /// Batches that were put together with others.
+    pub(super) merged: u64,
     /// Bytes that cannot be used; what came before them can.
     pub(super) fault: Option<String>,
 }
@@ -62,45 +63,62 @@ pub(super) struct Gap {
     pub(super) explained: bool,
 }
 
-/// Says whether records will have to be read and written anew, which takes a thousand times as long as a header.
-pub(super) fn is_slow(lane: &LaneState, records: &Bytes) -> bool {
-    let slow = |batch: BatchView| {
-        let wanted = batch.next_offset() > lane.next && !batch.is_control() && !batch.is_empty();
-        let cropped = batch.base_offset() < lane.next || lane.singly.is_some();
-        wanted && (cropped || !passes_through(&batch, Times::Visible))
-    };
-    walk(records.clone()).flatten().any(slow)
+/// One partition's reply after its headers were read and its checksums compared.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Checked {
+    /// Batches at or behind the wanted offset, and whether there are records to copy in them.
+    batches: Vec<(BatchView, bool)>,
+    fault: Option<String>,
+    /// Compressed records will have to be written anew, or many to be read, which takes a thousand times as long as a header.
+    pub(super) slow: bool,
 }
 
-/// Decodes one partition's reply and moves its lane.
-pub(super) fn decode(
-    lane: &mut LaneState,
-    fetched: &FetchedPartition,
-    credit: &Arc<Credit>,
-) -> Decoded {
-    let mut decoded = Decoded::default();
+/// Reads the headers of what came of one partition: what of it is to be copied, and whether that takes long.
+pub(super) fn check(lane: &LaneState, fetched: &FetchedPartition) -> Checked {
+    let mut checked = Checked::default();
     let mut aborted = AbortedIndex::new(fetched.aborted.iter().copied());
+    let mut small = 0;
+    for batch in walk(fetched.records.clone()) {
+        let batch = match batch.and_then(|batch| batch.verify().map(|()| batch)) {
+            Ok(batch) => batch,
+            Err(error) => {
+                checked.fault = Some(error.to_string());
+                break;
+            }
+        };
+        let verdict = aborted.judge(&batch);
+        if batch.next_offset() <= lane.next {
+            continue; // the broker starts at the batch that contains the offset
+        }
+        let data = is_data(&batch, verdict, lane);
+        if data {
+            let rebuilt = batch.base_offset() < lane.next
+                || lane.singly.is_some()
+                || !passes_through(&batch, Times::Visible);
+            small += usize::from(merge::is_small_compressed(&batch));
+            checked.slow |= rebuilt || small >= merge::MANY_COMPRESSED;
+        }
+        checked.batches.push((batch, data));
+    }
+    checked
+}
+
+/// Makes what can be sent of what was checked, and moves the lane.
+pub(super) fn decode(lane: &mut LaneState, checked: Checked, credit: &Arc<Credit>) -> Decoded {
+    let mut decoded = Decoded {
+        fault: checked.fault,
+        ..Decoded::default()
+    };
     let mut span = Span {
         from: lane.next,
         leader_epoch: -1,
         explained: true,
     };
-    for batch in walk(fetched.records.clone()) {
-        let batch = match batch.and_then(|batch| batch.verify().map(|()| batch)) {
-            Ok(batch) => batch,
-            Err(error) => {
-                decoded.fault = Some(error.to_string());
-                break;
-            }
-        };
+    for (batch, data) in checked.batches {
         let next = batch.next_offset();
-        let verdict = aborted.judge(&batch);
-        if next <= lane.next {
-            continue; // the broker starts at the batch that contains the offset
-        }
         span.explained &= batch.base_offset() <= lane.next;
         span.leader_epoch = batch.leader_epoch();
-        if is_data(&batch, verdict, lane) {
+        if data {
             span.explained &= batch.is_dense();
             if let Err(error) = take(lane, batch, &mut span, credit, &mut decoded) {
                 decoded.fault = Some(error);
@@ -110,6 +128,7 @@ pub(super) fn decode(
         lane.next = next;
         decoded.advanced = true;
     }
+    merge::merge_small(&mut decoded, lane.alone_bytes);
     if decoded.advanced && span.from < lane.next {
         decoded.gap_to = Some(Gap {
             to: lane.next,
@@ -193,8 +212,11 @@ fn take(
     Ok(())
 }
 
+mod merge;
+
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use kafka::{
         batch::Codec,
         build::{NewRecord, build_batch},
@@ -202,6 +224,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::link::testing::reply;
 
     #[test]
     fn only_batches_that_must_be_rebuilt_are_slow() {
@@ -221,7 +244,8 @@ mod tests {
             (from(0, Some((0, 2))), true),
         ];
         for (lane, slow) in cases {
-            assert_eq!(is_slow(&lane, batch.bytes()), slow, "{lane:?}");
+            let fetched = reply(batch.bytes());
+            assert_eq!(check(&lane, &fetched).slow, slow, "{lane:?}");
         }
     }
 }

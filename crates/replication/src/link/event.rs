@@ -1,11 +1,20 @@
 //! What reaches a link's loop.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use kafka::{Error, client::ClusterMetadata, fetch::FetchConnection, produce::ProduceConnection};
-use model::{link::Isolation, problem::Problem};
+use kafka::{
+    Error, admin::TopicPartition, client::ClusterMetadata, fetch::FetchConnection,
+    produce::ProduceConnection,
+};
+use model::{finding::Finding, link::Isolation, problem::Problem};
 
-use super::{fetch::FetchedLane, slot::SlotNews, traffic::ConnectionKey};
+use super::{
+    dead_letter::PutAside,
+    fetch::{FetchedLane, Waited},
+    slot::SlotNews,
+    traffic::{ConnectionCount, ConnectionKey},
+    worker::Producers,
+};
 use crate::ledger::LedgerError;
 use crate::protocol::{
     ports::{ControlEntry, PortError},
@@ -33,7 +42,7 @@ pub(super) enum Event {
 pub(super) enum FetchEvent {
     Arrived {
         lanes: Vec<FetchedLane>,
-        throttle: Duration,
+        waited: Waited,
     },
     /// The connection is lost; its partitions want another.
     Closed { serial: u64, error: Error },
@@ -74,6 +83,18 @@ pub(super) enum Done {
         epoch: i32,
         result: Result<bool, PortError>,
     },
+    /// A refused record, put aside or not.
+    PutAside {
+        id: PartitionId,
+        generation: u64,
+        refused: Box<Finding>,
+        result: Result<PutAside, PortError>,
+    },
+    /// Which producers keep transactions open, at these last stable offsets.
+    OpenTransactions {
+        asked: Vec<(PartitionId, i64, TopicPartition)>,
+        producers: Producers,
+    },
     /// What each of these mirrors takes in one batch, bytes.
     Sizes(Result<Vec<(Arc<str>, usize)>, Error>),
     /// A data producer id for the link.
@@ -93,8 +114,12 @@ pub(super) struct Prepared {
     pub(super) destination_cluster_id: String,
     pub(super) control_topic_id: uuid::Uuid,
     pub(super) slots: u32,
+    /// How many connections carry data to and from a broker.
+    pub(super) connections: ConnectionCount,
     /// Half of the destination's `producer.id.expiration.ms`, one hour where it cannot be read.
     pub(super) guard_ms: i64,
     /// SQL does not know the control topic's id: nothing was copied yet, so that an empty one may be begun.
     pub(super) first_start: bool,
+    /// The control topic is an earlier link's, and an operator chose to go on there.
+    pub(super) adopts: bool,
 }

@@ -23,13 +23,14 @@ use tokio::{
 use tracing::{Instrument, info_span};
 
 use super::{
-    decode::{Decoded, LaneState, decode, is_slow},
+    decode::{Checked, Decoded, LaneState, check, decode},
     event::{Event, FetchEvent, PartitionId},
     queued::Queued,
 };
 use crate::{
     crash::panic_point,
     credit::{Budget, Credit},
+    limiter::Limiter,
 };
 
 /// Bytes of one fetch response; also the credit that a request takes. A broker fills it to the last byte, so what stands
@@ -71,6 +72,7 @@ struct Changes {
 #[derive(Debug)]
 pub(super) struct FetchContext {
     pub(super) budget: Budget,
+    pub(super) limiter: Limiter,
     pub(super) events: mpsc::Sender<Event>,
     /// Where work is done that would keep a data thread from everything else.
     pub(super) control: Handle,
@@ -92,6 +94,7 @@ impl Fetcher {
             serial,
             connection,
             budget: context.budget,
+            limiter: context.limiter,
             events: context.events,
             control: context.control,
             changes: changes.clone(),
@@ -147,6 +150,7 @@ struct Work {
     serial: u64,
     connection: FetchConnection,
     budget: Budget,
+    limiter: Limiter,
     events: mpsc::Sender<Event>,
     control: Handle,
     changes: Arc<Changes>,
@@ -159,17 +163,25 @@ impl Work {
     /// Ends when the connection is lost, the loop is gone, or the [`Fetcher`] is dropped.
     async fn run(mut self) {
         loop {
+            let limited = self.limiter.wait().await;
             self.take_changes();
             self.unpark();
             if self.lanes.len() == self.parked.len() {
                 self.changes.arrived.notified().await;
                 continue;
             }
+            self.connection
+                .set_max_bytes(self.limiter.response_bytes(FETCH_BYTES));
             let credit = self.budget.take(FETCH_BYTES.min(self.budget.limit())).await;
             match self.connection.fetch().await {
                 Ok(reply) => {
+                    self.limiter.spend(reply.frame_bytes);
+                    let waited = Waited {
+                        throttle: reply.throttle,
+                        limited,
+                    };
                     if self
-                        .hand_on(reply.partitions, reply.frame_bytes, reply.throttle, credit)
+                        .hand_on(reply.partitions, reply.frame_bytes, waited, credit)
                         .await
                         .is_none()
                     {
@@ -250,7 +262,7 @@ impl Work {
         &mut self,
         partitions: Vec<FetchedPartition>,
         frame_bytes: usize,
-        throttle: Duration,
+        waited: Waited,
         mut credit: Credit,
     ) -> Option<()> {
         panic_point("fetched");
@@ -267,10 +279,12 @@ impl Work {
             };
             let decoded = if fetched.error != ErrorCode::NONE {
                 Decoded::default()
-            } else if is_slow(&lane.state, &fetched.records) {
-                decode_aside(&self.control, &mut lane.state, &fetched, &credit).await?
             } else {
-                decode(&mut lane.state, &fetched, &credit)
+                let checked = check(&lane.state, &fetched);
+                match checked.slow {
+                    true => decode_aside(&self.control, &mut lane.state, checked, &credit).await?,
+                    false => decode(&mut lane.state, checked, &credit),
+                }
             };
             lane.queued.add(decoded.bytes);
             let failed = fetched.error != ErrorCode::NONE || decoded.fault.is_some();
@@ -300,12 +314,12 @@ impl Work {
             }
         }
         self.set_wait();
-        if handed.is_empty() && throttle.is_zero() {
+        if handed.is_empty() && waited == Waited::default() {
             return Some(());
         }
         let event = FetchEvent::Arrived {
             lanes: handed,
-            throttle,
+            waited,
         };
         self.events.send(Event::Fetch(event)).await.ok()
     }
@@ -315,12 +329,12 @@ impl Work {
 async fn decode_aside(
     control: &Handle,
     lane: &mut LaneState,
-    fetched: &FetchedPartition,
+    checked: Checked,
     credit: &Arc<Credit>,
 ) -> Option<Decoded> {
-    let (mut state, fetched, credit) = (lane.clone(), fetched.clone(), credit.clone());
+    let (mut state, credit) = (lane.clone(), credit.clone());
     let decoding = control.spawn_blocking(move || {
-        let decoded = decode(&mut state, &fetched, &credit);
+        let decoded = decode(&mut state, checked, &credit);
         (state, decoded)
     });
     match decoding.await {
@@ -347,6 +361,15 @@ fn ask(connection: &mut FetchConnection, lane: &Lane) {
         max_bytes: FETCH_BYTES as i32,
     };
     connection.set(lane.key.clone(), from);
+}
+
+/// What kept a response from coming sooner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Waited {
+    /// The broker's quota delays the next request for so long.
+    pub(super) throttle: Duration,
+    /// The link's own limit delayed this one.
+    pub(super) limited: Duration,
 }
 
 /// What one response held of one partition.

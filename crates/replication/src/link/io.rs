@@ -173,7 +173,7 @@ impl End {
         Ok(connection)
     }
 
-    async fn writer(&self, broker: i32) -> Result<ProduceConnection, Error> {
+    pub(super) async fn writer(&self, broker: i32) -> Result<ProduceConnection, Error> {
         let known = lock(&self.writers).get(&broker).cloned();
         if let Some(writer) = known.filter(|writer| !writer.connection().is_closed()) {
             return Ok(writer);
@@ -224,7 +224,7 @@ impl End {
     }
 
     /// Returns the topic's id as the cluster tells it now, `None` where it has no ids.
-    async fn topic_id(&self, topic: &str) -> Result<Option<Uuid>, PortError> {
+    pub(super) async fn topic_id(&self, topic: &str) -> Result<Option<Uuid>, PortError> {
         let topics = [topic.to_owned()];
         let asked = self
             .client()

@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use kafka::fetch::FetchKey;
 use model::{finding::Finding, problem::Problem};
 
-use super::{decode::Payload, event::PartitionId, queued::Queued, traffic::ConnectionKey};
+use super::{
+    decode::Payload, event::PartitionId, queued::Queued, traffic::ConnectionKey, worker::HeldBack,
+};
 use crate::{
     meter::{EndHistory, RateMeter},
     protocol::{
@@ -34,8 +36,40 @@ pub(super) enum Stage {
     Settling,
     /// Nothing new is sent; what is in flight comes back first, then it is idle.
     Draining,
+    /// A record that the destination refused is being put aside.
+    PuttingAside,
     /// An operator must choose.
     Held(Box<Finding>),
+}
+
+/// What the destination refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// Kafka's error code.
+    pub(super) code: i16,
+    /// Source offsets, half-open.
+    pub(super) range: (i64, i64),
+    pub(super) records: u32,
+    /// Size of the batch as it was sent.
+    pub(super) bytes: usize,
+    /// What the mirror was known to take in one batch, bytes.
+    pub(super) limit: Option<usize>,
+}
+
+impl Refusal {
+    /// Says what was refused, in one sentence.
+    pub(super) fn sentence(&self) -> String {
+        let error = kafka::ErrorCode(self.code).name();
+        let grouped = |bytes: usize| model::format::grouped(bytes as i64);
+        let limit = match self.limit {
+            Some(limit) => format!(", its mirror takes {} bytes", grouped(limit)),
+            None => String::new(),
+        };
+        let (offset, bytes) = (self.range.0, grouped(self.bytes));
+        format!(
+            "The destination refuses the record at offset {offset}, {bytes} bytes as a batch{limit} ({error})."
+        )
+    }
 }
 
 /// One mirrored partition.
@@ -71,8 +105,8 @@ pub(super) struct Partition {
     pub(super) renewal: Option<u64>,
     /// A range that the destination refused; sent record by record.
     pub(super) singly: Option<(i64, i64)>,
-    /// Error and range of a record that was refused alone; judged when nothing is in flight any more.
-    pub(super) refusal: Option<(i16, (i64, i64))>,
+    /// A record that was refused alone; judged when nothing is in flight any more.
+    pub(super) refusal: Option<Refusal>,
     /// Source leader epoch that [`crate::protocol::takeover::verify_source`] agreed to.
     pub(super) verified_epoch: Option<i32>,
     /// Leader epochs on both sides when it was taken over.
@@ -80,6 +114,8 @@ pub(super) struct Partition {
     pub(super) destination_leader: Option<i32>,
     pub(super) source_start: Option<i64>,
     pub(super) source_end: Option<i64>,
+    /// The source has more than committed records may be read of.
+    pub(super) held_back: Option<HeldBack>,
     /// Source end when copying began: what is beyond it is live.
     pub(super) live_from: Option<i64>,
     pub(super) last_copied_ms: Option<i64>,

@@ -1,6 +1,6 @@
 //! Before a link asks for slots: both clusters answer, and its control topic stands and is what was left there.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use kafka::{
     Error,
@@ -8,15 +8,21 @@ use kafka::{
     client::{Client, Topics},
 };
 use model::problem::Problem;
+use tokio::time::Instant;
 
 use super::{
     event::Prepared,
     io::{End, Wire},
+    traffic::ConnectionCount,
 };
 use crate::{
     ledger::DesiredLink,
     topic_sync::{ControlTopicFacts, control_topic_facts, create_control_topic},
 };
+
+mod retired;
+
+pub(super) use retired::{finding as retired_finding, is_removed};
 
 /// Half of `producer.id.expiration.ms` where it cannot be read.
 const GUARD_MS: i64 = 3_600_000;
@@ -25,10 +31,11 @@ const GUARD_MS: i64 = 3_600_000;
 pub(super) async fn prepare(
     wire: &Arc<Wire>,
     link: &DesiredLink,
+    installation: &str,
 ) -> Result<Prepared, Box<Problem>> {
     let source = reach(&wire.source, "source").await?;
     let destination = reach(&wire.destination, "destination").await?;
-    if source == destination {
+    if source.cluster_id == destination.cluster_id {
         return Err(same_cluster(link));
     }
     let client = wire
@@ -36,21 +43,54 @@ pub(super) async fn prepare(
         .client()
         .map_err(|e| unreachable(&wire.destination, "destination", &e))?;
     let (facts, first_start) = control_topic(client, wire, link).await?;
+    let partitions = facts.partitions.unsigned_abs();
+    wire.control_topic_is(facts.id, partitions);
+    let earlier = retired::earlier_spec(wire, installation, link).await?;
+    let adopts = match earlier {
+        None => false,
+        Some(spec) => match retired::judge(&spec, facts.id, link, &source.cluster_id)? {
+            retired::Way::GoOn => true,
+            retired::Way::Remove => {
+                retired::remove(client, &wire.control_topic).await?;
+                return Err(retired::removed(&wire.control_topic));
+            }
+        },
+    };
     Ok(Prepared {
-        source_cluster_id: source,
-        destination_cluster_id: destination,
+        source_cluster_id: source.cluster_id,
+        destination_cluster_id: destination.cluster_id,
+        connections: ConnectionCount::over(source.round_trip, destination.round_trip),
         control_topic_id: facts.id,
-        slots: facts.partitions.unsigned_abs(),
+        slots: partitions,
         guard_ms: guard_ms(client).await,
         first_start,
+        adopts,
     })
 }
 
-/// Returns the cluster's own id.
-async fn reach(end: &End, side: &str) -> Result<String, Box<Problem>> {
+/// How often a cluster is asked the same, to know how long an answer takes at best.
+const LOOKS: usize = 3;
+
+struct Reached {
+    cluster_id: String,
+    /// The quickest answer.
+    round_trip: Duration,
+}
+
+/// Returns the cluster's own id and how far away it is.
+async fn reach(end: &End, side: &str) -> Result<Reached, Box<Problem>> {
     let asked = async {
-        let metadata = end.client()?.metadata(Topics::None).await?;
-        Ok(metadata.cluster_id.unwrap_or_default())
+        let mut reached = Reached {
+            cluster_id: String::new(),
+            round_trip: Duration::MAX,
+        };
+        for _ in 0..LOOKS {
+            let asked = Instant::now();
+            let metadata = end.client()?.metadata(Topics::None).await?;
+            reached.round_trip = reached.round_trip.min(asked.elapsed());
+            reached.cluster_id = metadata.cluster_id.unwrap_or_default();
+        }
+        Ok(reached)
     };
     asked
         .await

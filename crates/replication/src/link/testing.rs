@@ -45,3 +45,23 @@ pub(super) fn context() -> (Context, mpsc::Receiver<LinkNews>) {
     };
     (context, receiver)
 }
+
+/// What a source answers for one partition, with these record batches.
+pub(super) fn reply(records: &bytes::Bytes) -> kafka::fetch::FetchedPartition {
+    kafka::fetch::FetchedPartition {
+        key: kafka::fetch::FetchKey {
+            topic: "orders".into(),
+            topic_id: uuid::Uuid::nil(),
+            partition: 0,
+        },
+        error: kafka::ErrorCode::NONE,
+        high_watermark: 0,
+        last_stable_offset: 0,
+        log_start: 0,
+        aborted: Vec::new(),
+        records: records.clone(),
+        diverging_epoch: None,
+        current_leader: None,
+        preferred_read_replica: None,
+    }
+}

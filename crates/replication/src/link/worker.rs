@@ -1,7 +1,8 @@
 //! The loop of one link: owns all its state, decides everything, waits for nothing but events.
 //!
 //! Its parts: [`slots`] (which slots are ours) and [`stores`] (what is stored in them), [`partitions`] (who works),
-//! [`take_overs`] and [`findings`], [`lines`] (connections), [`jobs`], [`arrivals`], [`sending`] and [`answers`] (batches in and out),
+//! [`take_overs`] and [`findings`], [`lines`] (connections), [`jobs`], [`arrivals`], [`sending`] and [`answers`] (batches in and out), [`transactions`]
+//! (what holds them back),
 //! [`topics`], [`configs`], [`metadata`], [`sizes`] and [`settings`] (what is to be mirrored), [`status`] (what is shown).
 //!
 //! **Invariants:** a partition has a flow only while its slot is ours and its stage is copying, settling or draining; a
@@ -23,6 +24,7 @@ mod status;
 mod stores;
 mod take_overs;
 mod topics;
+mod transactions;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -49,7 +51,7 @@ use super::{
     event::{Done, Event, PartitionId, Prepared},
     io::Wire,
     partition::Partition,
-    prepare::prepare,
+    prepare::{is_removed, prepare, retired_finding},
     problems::Problems,
     topics::Selection,
     traffic::{Side, Traffic},
@@ -57,11 +59,13 @@ use super::{
 use crate::{
     credit::Budget,
     ledger::DesiredLink,
-    meter::{LatencyMeter, RateMeter},
+    limiter::Limiter,
+    meter::{LatencyMeter, RateMeter, ThrottleMeter},
     protocol::{control::ControlState, ports::Clock},
 };
 use jobs::Jobs;
 use slots::SlotEntry;
+pub(super) use transactions::{HeldBack, Producers};
 
 /// How often what is due is looked for.
 const TICK: Duration = Duration::from_millis(100);
@@ -152,7 +156,9 @@ pub(super) struct Worker {
     rates: RateMeter,
     latency: LatencyMeter,
     first_record: Option<model::status::FirstRecord>,
-    throttled_ms: u64,
+    throttled: ThrottleMeter,
+    batches: model::status::Batches,
+    limiter: Limiter,
     /// Monotonic deadline while the link is left.
     leaving_until_ms: Option<i64>,
     last_second_ms: i64,
@@ -175,6 +181,7 @@ impl Worker {
         let (status, receiver) = watch::channel(status::starting(&link, now_ms));
         let worker = Self {
             selection: Selection::of(&link.spec),
+            limiter: Limiter::new(link.spec.limit_bytes_per_s),
             choices: choices(&link),
             state_since: (model::status::State::Starting, now_ms),
             starting_since_ms: Some(now_ms),
@@ -214,7 +221,8 @@ impl Worker {
             problems: Problems::default(),
             rates: RateMeter::default(),
             first_record: None,
-            throttled_ms: 0,
+            throttled: ThrottleMeter::default(),
+            batches: model::status::Batches::default(),
             leaving_until_ms: None,
             last_second_ms: 0,
         };
@@ -291,6 +299,7 @@ impl Worker {
         }
         self.choices = choices(&link);
         self.selection = Selection::of(&link.spec);
+        self.limiter.set(link.spec.limit_bytes_per_s);
         self.link = link;
         let now_ms = self.wire.monotonic_ms();
         self.topics_errand.hurry(now_ms);
@@ -345,6 +354,13 @@ impl Worker {
             } => {
                 self.verified(id, generation, epoch, result);
             }
+            Done::PutAside {
+                id,
+                generation,
+                refused,
+                result,
+            } => self.put_aside(id, generation, &refused, result),
+            Done::OpenTransactions { asked, producers } => self.open_transactions(asked, producers),
             Done::Sizes(result) => self.sizes(result),
             Done::ProducerId(result) => self.producer_id(result),
             Done::Topics(result) => self.topics_passed(*result),
@@ -359,6 +375,7 @@ impl Worker {
         match result {
             Ok(prepared) => {
                 self.problems.clear("prepare");
+                self.note_choice_on_control_topic();
                 self.prepare.finished(i64::MAX);
                 self.wire
                     .control_topic_is(prepared.control_topic_id, prepared.slots);
@@ -372,12 +389,19 @@ impl Worker {
                     return;
                 }
                 self.noted = !prepared.first_start;
+                self.traffic.count = prepared.connections;
                 self.note_cluster_ids(&prepared);
                 self.prepared = Some(prepared);
                 self.follow.hurry(now_ms);
             }
             Err(problem) => {
                 self.prepare.finished(now_ms + 2_000);
+                if is_removed(&problem) {
+                    self.note_choice_on_control_topic();
+                }
+                if let Some(finding) = retired_finding(&problem, &self.link, self.wire.wall_ms()) {
+                    self.record_in_ledger(finding);
+                }
                 self.problem("prepare", *problem);
             }
         }
@@ -427,6 +451,7 @@ impl Worker {
         if now_ms - self.last_second_ms >= 1_000 {
             self.last_second_ms = now_ms;
             self.every_second();
+            self.look_for_open_transactions(now_ms);
         }
     }
 
@@ -434,8 +459,10 @@ impl Worker {
         if self.prepared.is_none() {
             if self.leaving_until_ms.is_none() && self.prepare.start(now_ms) {
                 let (wire, link) = (self.wire.clone(), self.link.clone());
-                self.jobs
-                    .spawn(async move { Done::Prepared(prepare(&wire, &link).await) });
+                let installation = self.context.installation.clone();
+                self.jobs.spawn(async move {
+                    Done::Prepared(prepare(&wire, &link, &installation).await)
+                });
             }
             return;
         }
@@ -481,7 +508,7 @@ impl Worker {
     /// Returns the phase in force: the newer of what SQL and what the control topic say.
     fn phase(&self) -> Phase {
         match &self.root.spec {
-            Some(spec) if spec.revision > self.link.revision => spec.phase,
+            Some(spec) if spec.revision > self.link.revision && self.is_ours(spec) => spec.phase,
             _ => self.link.phase,
         }
     }

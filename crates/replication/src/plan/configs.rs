@@ -37,15 +37,6 @@ const COPIED: [&str; 17] = [
     MAX_MESSAGE_BYTES,
 ];
 
-/// Never copied, whatever is asked for.
-const NEVER: [&str; 5] = [
-    "leader.replication.throttled.replicas",
-    "follower.replication.throttled.replicas",
-    "message.timestamp.difference.max.ms",
-    "message.format.version",
-    "message.downconversion.enable",
-];
-
 const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
 
 /// The properties of a mirror to be made, and what is to be said about them.
@@ -53,11 +44,6 @@ const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
 pub struct MirrorConfigs {
     pub set: BTreeMap<String, String>,
     pub warnings: Vec<String>,
-}
-
-/// Says whether a property is never copied.
-pub fn is_never_copied(property: &str) -> bool {
-    NEVER.contains(&property) || property.starts_with("remote.log.")
 }
 
 /// Works out what a new mirror of a topic with these effective values is made with.
@@ -103,7 +89,7 @@ pub fn is_kept(property: &str, wanted: &Configs) -> bool {
 
 fn is_copied(property: &str, wanted: &Configs) -> bool {
     let listed = |names: &[String]| names.iter().any(|name| name == property);
-    !is_never_copied(property) && (COPIED.contains(&property) || listed(&wanted.include))
+    !Configs::is_never_copied(property) && (COPIED.contains(&property) || listed(&wanted.include))
 }
 
 /// A mirror must take every batch that the source took: without an override its limit is its brokers' default.

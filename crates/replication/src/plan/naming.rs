@@ -6,14 +6,13 @@ use std::collections::BTreeMap;
 use model::{
     Name,
     cycle::LinkEdge,
-    link::{Isolation, LinkSpec},
+    link::{Configs, Isolation, LinkSpec},
     preview::{self, DestinationFact, Taken, TopicFact, TopicPreview, Verdict, preview},
     problem::FieldError,
 };
 
 use super::{
     OtherLink,
-    configs::is_never_copied,
     facts::{FixedMirror, Refusal},
 };
 
@@ -178,7 +177,7 @@ fn warnings(spec: &LinkSpec, unused_pairs: &[String]) -> Vec<String> {
         .configs
         .include
         .iter()
-        .filter(|name| is_never_copied(name))
+        .filter(|name| Configs::is_never_copied(name))
     {
         warnings.push(format!(
             "`{property}` is never copied, although `configs.include` names it."

@@ -39,35 +39,18 @@ pub enum Runs {
 }
 
 impl Runs {
-    fn as_slice(&self) -> Slice<'_> {
-        match self {
-            Self::Dense(from, length) => Slice::One([(*from, *length)]),
-            Self::Sparse(runs) => Slice::Many(runs),
-        }
+    /// Returns source offset and length of each run, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
+        let (one, many) = match self {
+            Self::Dense(from, length) => (Some((*from, *length)), &[][..]),
+            Self::Sparse(runs) => (None, &runs[..]),
+        };
+        one.into_iter().chain(many.iter().copied())
     }
 
     /// Returns the number of records.
     pub fn records(&self) -> i64 {
-        match self {
-            Self::Dense(_, length) => *length,
-            Self::Sparse(runs) => runs.iter().map(|run| run.1).sum(),
-        }
-    }
-}
-
-enum Slice<'a> {
-    One([(i64, i64); 1]),
-    Many(&'a [(i64, i64)]),
-}
-
-impl std::ops::Deref for Slice<'_> {
-    type Target = [(i64, i64)];
-
-    fn deref(&self) -> &Self::Target {
-        match self {
-            Self::One(one) => one,
-            Self::Many(many) => many,
-        }
+        self.iter().map(|run| run.1).sum()
     }
 }
 
@@ -440,7 +423,7 @@ impl<B> Flow<B> {
             return self.halt();
         }
         let mut destination_start = base_offset;
-        for &(source_start, length) in sent.runs.as_slice().iter() {
+        for (source_start, length) in sent.runs.iter() {
             self.learn(Segment {
                 source_start,
                 destination_start,

@@ -231,6 +231,20 @@ impl LinkDraft {
                 _ => faults.add(input, "Enter the seconds, from 1 to 3600."),
             }
         }
+        spec.limit_bytes_per_s = match self.limit_mb_s.trim() {
+            "" => None,
+            text => {
+                let limit = words::bytes(text)
+                    .filter(|bytes| crate::check::LIMIT_BYTES_PER_S.contains(bytes));
+                if limit.is_none() {
+                    faults.add(
+                        "limit_mb_s",
+                        "Enter the MB/s, from 0.001 to 1000000, or leave it empty for no limit.",
+                    );
+                }
+                limit
+            }
+        };
         if let Some(slots) = faults.number("slots", &self.slots, "Take 1 to 256 slots.") {
             spec.slots = slots;
         }

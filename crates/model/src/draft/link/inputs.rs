@@ -26,6 +26,7 @@ impl LinkDraft {
             "configs" if rest.starts_with("on_drift") => "configs_on_drift",
             "configs" => "configs_from",
             "detect_interval_ms" => "detect_interval_s",
+            "limit_bytes_per_s" => "limit_mb_s",
             "policies" => return format!("on_{rest}"),
             head => head,
         };

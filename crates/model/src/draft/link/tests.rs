@@ -118,6 +118,7 @@ fn each_field_of_the_spec_has_an_input() {
         ("configs.exclude", "configs_exclude"),
         ("configs.interval_ms", "configs_interval_s"),
         ("detect_interval_ms", "detect_interval_s"),
+        ("limit_bytes_per_s", "limit_mb_s"),
         ("append_to[1]", "append_to"),
         ("policies.foreign_write", "on_foreign_write"),
         ("slots", "slots"),
@@ -138,6 +139,7 @@ fn faults_of_options_stand_at_their_inputs() {
         replication_exact: "0".to_owned(),
         configs_include: "retention.ms, what?".to_owned(),
         detect_interval_s: "0.5".to_owned(),
+        limit_mb_s: "0.0001".to_owned(),
         on_loss: "retry".to_owned(),
         slots: "257".to_owned(),
         ..draft()
@@ -150,6 +152,7 @@ fn faults_of_options_stand_at_their_inputs() {
     let expected = [
         "configs_include",
         "detect_interval_s",
+        "limit_mb_s",
         "on_loss",
         "replication_exact",
         "slots",
@@ -381,6 +384,7 @@ prop_compose! {
                 "interval_ms": interval, "on_drift": either(skip, "report", "overwrite") },
             "detect_interval_ms": interval, "append_to": append_to, "policies": policies,
             "on_refused": either(skip, "skip", "hold"), "slots": slots,
+            "limit_bytes_per_s": grow.then_some(interval * 1_001),
         }))
     }
 }

@@ -48,8 +48,11 @@ pub(super) const DRIFTS: [(&str, OnDrift); 3] = [
 pub(super) const POLICIES: [(&str, Policy); 2] =
     [("continue", Policy::Continue), ("ask", Policy::Ask)];
 
-pub(super) const REFUSED: [(&str, OnRefused); 2] =
-    [("hold", OnRefused::Hold), ("skip", OnRefused::Skip)];
+pub(super) const REFUSED: [(&str, OnRefused); 3] = [
+    ("hold", OnRefused::Hold),
+    ("dead_letter", OnRefused::DeadLetter),
+    ("skip", OnRefused::Skip),
+];
 
 pub(super) fn start(start: &Start) -> &'static str {
     match start {
@@ -69,26 +72,47 @@ pub(super) fn replication_factor(factor: ReplicationFactor) -> &'static str {
 
 /// Returns milliseconds as seconds, with the fraction that they have.
 pub(super) fn seconds(ms: u64) -> String {
-    let (whole, rest) = (ms / 1_000, ms % 1_000);
-    if rest == 0 {
-        return whole.to_string();
-    }
-    let fraction = format!("{rest:03}");
-    format!("{whole}.{}", fraction.trim_end_matches('0'))
+    decimal(ms, 3)
 }
 
 /// Reads seconds with up to three digits after the point; the inverse of [`seconds`].
 pub(super) fn milliseconds(text: &str) -> Option<u64> {
+    from_decimal(text, 3)
+}
+
+/// Returns bytes as megabytes (10^6 bytes), with the fraction that they have.
+pub(super) fn megabytes(bytes: u64) -> String {
+    decimal(bytes, 6)
+}
+
+/// Reads megabytes with up to six digits after the point; the inverse of [`megabytes`].
+pub(super) fn bytes(text: &str) -> Option<u64> {
+    from_decimal(text, 6)
+}
+
+/// Writes a number of units of 10^-`places`.
+fn decimal(units: u64, places: usize) -> String {
+    let one = 10_u64.pow(places as u32);
+    let (whole, rest) = (units / one, units % one);
+    if rest == 0 {
+        return whole.to_string();
+    }
+    let fraction = format!("{rest:0places$}");
+    format!("{whole}.{}", fraction.trim_end_matches('0'))
+}
+
+/// Reads what [`decimal`] writes.
+fn from_decimal(text: &str, places: usize) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str, most: usize| {
         (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
     };
-    if !digits(whole, 9) || !digits(fraction, 3) {
+    if !digits(whole, 9) || !digits(fraction, places) {
         return None;
     }
     let whole: u64 = whole.parse().ok()?;
-    let fraction: u64 = format!("{fraction:0<3}").parse().ok()?;
-    Some(whole * 1_000 + fraction)
+    let fraction: u64 = format!("{fraction:0<places$}").parse().ok()?;
+    Some(whole * 10_u64.pow(places as u32) + fraction)
 }
 
 /// Returns a link of the product's defaults between two clusters that have no real names yet.
@@ -112,6 +136,7 @@ pub(super) fn blank() -> LinkSpec {
         append_to: Vec::new(),
         policies: std::collections::BTreeMap::new(),
         on_refused: OnRefused::default(),
+        limit_bytes_per_s: None,
         slots: crate::link::default_slots(),
     }
 }

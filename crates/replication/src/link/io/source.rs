@@ -8,7 +8,7 @@ use kafka::{
     admin::{At, TopicPartition},
     batch::{BatchView, walk},
     fetch::FetchKey,
-    records::Records,
+    records::{RawRecord, Records, RecordsError},
 };
 use model::link::Isolation;
 use sha2::{Digest, Sha256};
@@ -50,6 +50,30 @@ impl SourcePort {
         let isolation = kafka::admin::Isolation::Uncommitted;
         let answers = client.list_offsets(vec![self.at.clone()], At::Time(at_ms), isolation);
         Ok(only(answers.await, &self.at)?.offset)
+    }
+
+    /// Returns the record at this offset with all its parts, `None` when it is not there any more.
+    pub(in crate::link) async fn record(
+        &self,
+        offset: i64,
+    ) -> Result<Option<RawRecord>, PortError> {
+        let read = self.batches(offset, Isolation::ReadUncommitted).await;
+        let batches = match read {
+            Err(PortError::Broker(code)) if code == ErrorCode::OFFSET_OUT_OF_RANGE.0 => {
+                return Ok(None);
+            }
+            read => read?,
+        };
+        let holds =
+            |batch: &BatchView| (batch.base_offset()..batch.next_offset()).contains(&offset);
+        let Some((batch, _)) = batches.into_iter().find(|(batch, _)| holds(batch)) else {
+            return Ok(None);
+        };
+        let records = Records::open(&batch).map_err(broken)?;
+        let found = records
+            .iter()
+            .find(|r| r.as_ref().map_or(true, |r| r.offset == offset));
+        found.transpose().map_err(broken)
     }
 
     /// Reads batches with what they hold for a reader.
@@ -149,13 +173,16 @@ impl Source for SourcePort {
     }
 }
 
+fn broken(error: RecordsError) -> PortError {
+    PortError::Unreachable(format!("a damaged batch: {error}"))
+}
+
 /// Adds the prints of a batch's records from `from` on.
 pub(super) fn prints(
     batch: &BatchView,
     from: i64,
     prints: &mut Vec<RecordPrint>,
 ) -> Result<(), PortError> {
-    let broken = |error| PortError::Unreachable(format!("a damaged batch: {error}"));
     for record in Records::open(batch).map_err(broken)?.iter() {
         let record = record.map_err(broken)?;
         if record.offset < from {

@@ -8,8 +8,10 @@ use super::Worker;
 use crate::{
     link::{
         event::PartitionId,
+        partition::Refusal,
         traffic::{Replied, SentPart, Side},
     },
+    meter::Brake,
     protocol::{
         flow::{Failed, Verdict},
         ports::Clock,
@@ -42,7 +44,7 @@ impl Worker {
         }
         match result {
             Ok(reply) => {
-                self.throttled_ms += reply.throttle.as_millis() as u64;
+                self.throttled.count(Brake::Destination, reply.throttle);
                 for (part, ack) in parts.into_iter().zip(reply.acks) {
                     self.answered(part, Ok((ack.error, ack.base_offset)));
                 }
@@ -113,12 +115,17 @@ impl Worker {
                 source_from,
                 source_to,
             } => {
-                let range = (source_from, source_to);
-                self.forget_size(id, code);
+                let refusal = Refusal {
+                    code,
+                    range: (source_from, source_to),
+                    records: part.records,
+                    bytes: part.bytes,
+                    limit: self.forget_size(id, code),
+                };
                 if code == CORRUPT_MESSAGE && !self.is_corrupt(id, source_from) {
                     self.take_over_again(id, "a batch arrived damaged");
                 } else {
-                    self.batch_refused(id, code, range, part.records);
+                    self.batch_refused(id, refusal);
                 }
             }
         }
@@ -136,18 +143,12 @@ impl Worker {
     }
 
     /// The destination does not take a batch: its records go one by one, and the one that is refused alone is judged.
-    pub(super) fn batch_refused(
-        &mut self,
-        id: PartitionId,
-        code: i16,
-        range: (i64, i64),
-        records: u32,
-    ) {
-        if records <= 1 {
+    pub(super) fn batch_refused(&mut self, id: PartitionId, refusal: Refusal) {
+        if refusal.records <= 1 {
             self.stop_following(id);
-            self.partitions[id.0].refusal = Some((code, range));
+            self.partitions[id.0].refusal = Some(refusal);
         }
-        self.partitions[id.0].singly = Some(range);
+        self.partitions[id.0].singly = Some(refusal.range);
         self.take_over_again(id, "the destination refused a batch");
     }
 

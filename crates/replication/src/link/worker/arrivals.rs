@@ -14,6 +14,7 @@ use crate::{
         partition::Stage,
         traffic::Side,
     },
+    meter::Brake,
     protocol::{
         ports::{Clock, PortError},
         takeover::verify_source,
@@ -26,8 +27,9 @@ const FAULTS_SHOWN: u32 = 3;
 impl Worker {
     pub(super) fn fetched(&mut self, event: FetchEvent) {
         match event {
-            FetchEvent::Arrived { lanes, throttle } => {
-                self.throttled_ms += throttle.as_millis() as u64;
+            FetchEvent::Arrived { lanes, waited } => {
+                self.throttled.count(Brake::Source, waited.throttle);
+                self.throttled.count(Brake::Limit, waited.limited);
                 for lane in lanes {
                     self.lane_fetched(lane);
                 }
@@ -53,6 +55,10 @@ impl Worker {
             fetched.high_watermark
         };
         partition.source_end = Some(end);
+        if read_committed {
+            self.note_stable_end(id, fetched.last_stable_offset, fetched.high_watermark);
+        }
+        let partition = &mut self.partitions[id.0];
         partition.live_from.get_or_insert(end);
         if fetched.log_start >= 0 {
             partition.source_start = Some(fetched.log_start);
@@ -64,6 +70,8 @@ impl Worker {
         if lost && fetched.decoded.outgoing.is_empty() {
             return self.take_over_again(id, "retention passed the position");
         }
+        self.batches.rebuilt_total += fetched.decoded.slow_path;
+        self.batches.merged_total += fetched.decoded.merged;
         self.queue(fetched);
     }
 

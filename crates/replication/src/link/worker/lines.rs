@@ -217,6 +217,7 @@ impl Worker {
                 let serial = self.traffic.next_serial();
                 let context = FetchContext {
                     budget: self.budget.clone(),
+                    limiter: self.limiter.clone(),
                     events: self.event_sender.clone(),
                     control: self.context.control.clone(),
                 };

@@ -49,7 +49,9 @@ impl Worker {
                 (Stage::Idle, true) => self.begin(id, now_ms),
                 (Stage::Idle, false) | (Stage::Draining, false) => {}
                 (Stage::Copying | Stage::Settling, false) => self.drain(id),
-                (Stage::Due { .. } | Stage::TakingOver, false) => self.abandon(id),
+                (Stage::Due { .. } | Stage::TakingOver | Stage::PuttingAside, false) => {
+                    self.abandon(id)
+                }
                 // What it found is stored first; then it stops.
                 (Stage::Storing(_), false) => {}
                 (Stage::Held(_), false) => self.partitions[index].stage = Stage::Idle,
@@ -122,6 +124,7 @@ impl Worker {
             destination_leader: None,
             source_start: None,
             source_end: None,
+            held_back: None,
             live_from: None,
             last_copied_ms: None,
             rates: RateMeter::default(),
@@ -287,8 +290,8 @@ impl Worker {
                     }
                 }
                 partition.end_flow(now_ms, on_its_way);
-                if let Some((code, range)) = partition.refusal.take() {
-                    return self.refused(id, code, range);
+                if let Some(refusal) = partition.refusal.take() {
+                    return self.refused(id, refusal);
                 }
                 partition.failures += 1;
                 // Once is a leader that moved; what comes again without a delivery between is not over soon.

@@ -52,6 +52,11 @@ impl Worker {
         }
     }
 
+    /// Says whether a `spec` is this link's, not that of an earlier one of the same name.
+    pub(super) fn is_ours(&self, spec: &Spec) -> bool {
+        spec.link_id == self.link.id && spec.installation == self.context.installation
+    }
+
     pub(super) fn owns_slot_zero(&self) -> bool {
         self.slots
             .get(&0)
@@ -61,7 +66,7 @@ impl Worker {
     /// Writes `spec` when the settings are newer than it.
     pub(super) fn keep_spec(&mut self) {
         let Some(known) = &self.root.spec else { return };
-        if known.revision > self.link.revision {
+        if known.revision > self.link.revision && self.is_ours(known) {
             return; // SQL is behind the control topic: another worker knows more
         }
         let mut meaning_revision = known.meaning.revision;

@@ -42,12 +42,13 @@ impl Worker {
         }
     }
 
-    /// A mirror refused a batch: it may take less than was known.
-    pub(super) fn forget_size(&mut self, id: PartitionId, code: i16) {
-        if TOO_LARGE.contains(&code) {
-            let mirror = self.partitions[id.0].mirror.clone();
-            self.message_bytes.remove(&mirror);
-        }
+    /// A mirror refused a batch: it may take less than was known, which is returned where it is about sizes.
+    pub(super) fn forget_size(&mut self, id: PartitionId, code: i16) -> Option<usize> {
+        let mirror = self.partitions[id.0].mirror.clone();
+        let about_size = TOO_LARGE.contains(&code);
+        about_size
+            .then(|| self.message_bytes.remove(&mirror))
+            .flatten()
     }
 
     pub(super) fn ask_sizes(&mut self, now_ms: i64) {

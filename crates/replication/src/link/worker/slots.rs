@@ -174,11 +174,11 @@ impl Worker {
         if !self.root_known {
             return;
         }
-        let ours = self.root.spec.as_ref().is_some_and(|spec| {
-            spec.link_id == self.link.id && spec.installation == self.context.installation
-        });
-        let first_start = prepared.first_start && self.root.spec.is_none();
-        if !ours && !first_start {
+        let spec = self.root.spec.as_ref();
+        let ours = spec.is_some_and(|spec| self.is_ours(spec));
+        let first_start = prepared.first_start && spec.is_none();
+        let adopts = prepared.adopts && spec.is_some();
+        if !ours && !first_start && !adopts {
             return self.problem("control", control_topic_problem(self.root.spec.is_some()));
         }
         self.problems.clear("control");
@@ -192,6 +192,8 @@ impl Worker {
             };
             let entry = match (ours, number) {
                 (true, _) => Entry::Claim,
+                // Slot 0's owner writes our `spec`, which the others wait for.
+                (false, 0) if adopts => Entry::Claim,
                 (false, 0) => Entry::Bootstrap(Box::new(spec.clone())),
                 (false, _) => continue,
             };
@@ -329,13 +331,13 @@ impl Worker {
     pub(super) fn slot_owned(&mut self, number: u32, state: ControlState, quiet_at_ms: i64) {
         self.problems.clear(place(number).as_str());
         let now_ms = self.wire.monotonic_ms();
+        let meaning = self.meaning();
         let Some(slot) = self.slots.get_mut(&number) else {
             return;
         };
         slot.stage = SlotStage::Owned;
         slot.quiet_at_ms = quiet_at_ms;
         slot.last_store_ms = now_ms;
-        let meaning = self.root.spec.as_ref().map(|spec| spec.meaning);
         self.findings
             .extend(state.findings.iter().map(|(id, f)| (id.clone(), f.clone())));
         if number == 0 {

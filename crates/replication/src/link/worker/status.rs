@@ -4,7 +4,7 @@ use model::{
     finding::FindingState,
     link::Phase,
     problem::Problem,
-    status::{LinkStatus, PartitionStatus, Rates, State, TopicStatus},
+    status::{Batches, LinkStatus, PartitionStatus, Rates, State, Throttled, TopicStatus},
 };
 use tracing::{info, warn};
 
@@ -38,6 +38,8 @@ pub(super) fn starting(link: &DesiredLink, now_ms: i64) -> LinkStatus {
         since_ms: now_ms,
         measured_at_ms: now_ms,
         rates: Rates::default(),
+        throttled: Throttled::default(),
+        batches: Batches::default(),
         lag_records: None,
         lag_time_ms: None,
         latency: None,
@@ -58,6 +60,7 @@ impl Worker {
         let now_ms = self.wire.wall_ms();
         self.rates.mark(now_ms);
         self.latency.mark(now_ms);
+        self.throttled.mark(now_ms);
         let source_answers = !self
             .traffic
             .problems
@@ -150,6 +153,8 @@ impl Worker {
             since_ms: self.state_since.1,
             measured_at_ms: now_ms,
             rates: self.rates.rates(),
+            throttled: self.throttled.throttled(),
+            batches: self.batches,
             lag_records,
             lag_time_ms,
             latency: self.latency.latency(),

@@ -19,7 +19,7 @@ use crate::{
     link::{
         decode::{Decoded, Payload},
         fetch::FetchedLane,
-        partition::Stage,
+        partition::{Refusal, Stage},
         slot::{self, SlotNews},
         testing,
         traffic::{ConnectionKey, Line, Producer},
@@ -72,9 +72,11 @@ impl Bench {
             source_cluster_id: String::new(),
             destination_cluster_id: String::new(),
             control_topic_id: uuid::Uuid::nil(),
+            connections: crate::link::traffic::ConnectionCount::default(),
             slots: 1,
             guard_ms: 3_600_000,
             first_start: false,
+            adopts: false,
         });
         let topic = TopicRecord {
             topic: "orders".to_owned(),
@@ -503,11 +505,22 @@ async fn a_topic_is_taken_up_once_its_record_stands_in_the_control_topic() {
     assert!(!bench.worker.knows_topic(&other()));
 }
 
+/// The record at this offset, refused alone.
+fn refusal(offset: i64) -> Refusal {
+    Refusal {
+        code: 87,
+        range: (offset, offset + 1),
+        records: 1,
+        bytes: 70,
+        limit: None,
+    }
+}
+
 #[tokio::test]
 async fn a_choice_to_skip_a_refused_record_outlives_the_process() {
     let mut bench = Bench::new(1);
     bench.own().await;
-    bench.worker.refused(PartitionId(0), 87, (0, 1));
+    bench.worker.refused(PartitionId(0), refusal(0));
     let Stage::Held(finding) = &bench.partition(0).stage else {
         panic!("held without a choice");
     };
@@ -516,7 +529,7 @@ async fn a_choice_to_skip_a_refused_record_outlives_the_process() {
     let mut anew = Bench::new(1);
     anew.own().await;
     anew.worker.choices.insert(id, Choice::Skip);
-    anew.worker.refused(PartitionId(0), 87, (0, 1));
+    anew.worker.refused(PartitionId(0), refusal(0));
     assert!(matches!(anew.partition(0).stage, Stage::Due { .. }));
     let position = anew.partition(0).position().unwrap();
     assert_eq!((position.source_next, position.epoch), (1, 1));
@@ -527,7 +540,7 @@ async fn only_the_refused_record_itself_is_left_out() {
     let mut bench = Bench::new(1);
     bench.own().await;
     bench.worker.link.spec.on_refused = model::link::OnRefused::Skip;
-    bench.worker.refused(PartitionId(0), 87, (4, 5));
+    bench.worker.refused(PartitionId(0), refusal(4));
     let position = bench.partition(0).position().unwrap();
     assert_eq!((position.source_next, position.epoch), (0, 0));
 }

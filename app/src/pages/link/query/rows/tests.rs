@@ -45,6 +45,8 @@ fn status(topics: Vec<TopicStatus>) -> LinkStatus {
         since_ms: 0,
         measured_at_ms: 0,
         rates: Rates::default(),
+        throttled: model::status::Throttled::default(),
+        batches: model::status::Batches::default(),
         lag_records: None,
         lag_time_ms: None,
         latency: None,

@@ -1,0 +1,261 @@
+//! The control topic of an earlier link of the same name: another installation's, or one that was deleted here. It is never
+//! taken for our own: an operator says whether the link goes on from its positions or begins anew (DESIGN 11).
+
+use std::time::Duration;
+
+use kafka::client::{Client, Topics};
+use model::{
+    finding::{Choice, Finding, FindingKind, FindingState},
+    problem::Problem,
+};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::{
+    ledger::DesiredLink,
+    link::io::Wire,
+    protocol::{claim::read_slot, control::Spec},
+};
+
+/// Code of the problem that stands while nobody has chosen.
+const CODE: &str = "control.retired";
+const REMOVED: &str = "control.removed";
+/// How long the deletion of a topic may take to be seen.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What becomes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Its positions are ours from now on.
+    GoOn,
+    /// It is deleted.
+    Remove,
+}
+
+/// Returns the `spec` in the control topic, if it is that of another link.
+pub(super) async fn earlier_spec(
+    wire: &Wire,
+    installation: &str,
+    link: &DesiredLink,
+) -> Result<Option<Spec>, Box<Problem>> {
+    let state = match read_slot(wire, 0).await {
+        Ok(state) => state,
+        // Whoever follows the control topic tells what is wrong with its records.
+        Err(crate::protocol::claim::SlotError::Record(_)) => return Ok(None),
+        Err(error) => return Err(unread(wire, &error.to_string())),
+    };
+    let other = |spec: &Spec| spec.link_id != link.id || spec.installation != installation;
+    Ok(state.spec.filter(other))
+}
+
+fn unread(wire: &Wire, cause: &str) -> Box<Problem> {
+    let destination = &wire.destination.spec.name;
+    Box::new(Problem {
+        code: "control.unreadable".to_owned(),
+        status: 503,
+        title: format!("The control topic at `{destination}` could not be read."),
+        detail: format!("Topic `{}`: {cause}. Retried.", wire.control_topic),
+        state: Some("waiting".to_owned()),
+        cause: Some(cause.to_owned()),
+        next_step: Some(format!(
+            "Check that `{}` has a leader for each partition and that READ is granted on it.",
+            wire.control_topic
+        )),
+        ..Problem::default()
+    })
+}
+
+/// Says what an operator chose.
+pub(super) fn judge(
+    spec: &Spec,
+    topic_id: Uuid,
+    link: &DesiredLink,
+    source_cluster_id: &str,
+) -> Result<Way, Box<Problem>> {
+    let same_source = spec.source_cluster_id == source_cluster_id;
+    let id = finding_id(link, topic_id);
+    let chosen = link.decisions.iter().rev().find(|d| d.finding_id == id);
+    match chosen.map(|decision| decision.choice) {
+        Some(Choice::GoOn) if same_source => Ok(Way::GoOn),
+        Some(Choice::MirrorAnew) => Ok(Way::Remove),
+        _ => Err(undecided(spec, topic_id, link, same_source)),
+    }
+}
+
+fn undecided(spec: &Spec, topic_id: Uuid, link: &DesiredLink, same_source: bool) -> Box<Problem> {
+    let destination = &link.spec.destination;
+    let (detail, next_step) = if same_source {
+        (
+            "It holds the positions of a link from the same source cluster.",
+            "Choose whether this link goes on there or begins anew, or make the link under another name.",
+        )
+    } else {
+        (
+            "It holds the positions of a link from another source cluster, which say nothing here.",
+            "Choose to begin anew, or make the link under another name.",
+        )
+    };
+    Box::new(Problem {
+        code: CODE.to_owned(),
+        status: 409,
+        title: format!(
+            "An earlier link `{}` left its control topic at `{destination}`.",
+            spec.name
+        ),
+        detail: format!("{detail} Nothing is copied until that is settled."),
+        state: Some("needs_decision".to_owned()),
+        cause: Some(format!("control topic {topic_id} of link {}", spec.link_id)),
+        next_step: Some(next_step.to_owned()),
+        ..Problem::default()
+    })
+}
+
+/// Returns the finding that asks for a choice, where a problem is about an earlier link's control topic.
+pub(in crate::link) fn finding(
+    problem: &Problem,
+    link: &DesiredLink,
+    now_ms: i64,
+) -> Option<Finding> {
+    if problem.code != CODE {
+        return None;
+    }
+    let told = problem.cause.as_deref()?.split(' ').nth(2)?;
+    let topic_id: Uuid = told.parse().ok()?;
+    let topic = crate::link::control_topic_name(link.spec.name.as_str());
+    Some(Finding {
+        id: finding_id(link, topic_id),
+        kind: FindingKind::ControlTopicChanged,
+        topic: topic.clone(),
+        mirror_topic: topic,
+        partition: 0,
+        source: None,
+        destination: None,
+        detail: format!("{} {}", problem.title, problem.detail),
+        broker_error: None,
+        found_at_ms: now_ms,
+        state: FindingState::Held,
+    })
+}
+
+/// The same control topic asks the same question.
+fn finding_id(link: &DesiredLink, topic_id: Uuid) -> String {
+    let name = format!("{}/control/{topic_id}", link.id);
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string()
+}
+
+/// Deletes the control topic and waits until nobody sees it any more.
+pub(super) async fn remove(client: &Client, name: &str) -> Result<(), Box<Problem>> {
+    let names = [name.to_owned()];
+    let failed = |cause: String| {
+        Box::new(Problem {
+            code: "control.not_removed".to_owned(),
+            status: 502,
+            title: format!("The control topic `{name}` could not be deleted."),
+            detail: "Nothing is copied until it is gone. Retried.".to_owned(),
+            state: Some("waiting".to_owned()),
+            cause: Some(cause),
+            next_step: Some(format!("Grant DELETE on `{name}`, or delete it yourself.")),
+            ..Problem::default()
+        })
+    };
+    let deleted = client.delete_topics(&names).await;
+    for (_, answer) in deleted.map_err(|error| failed(error.to_string()))? {
+        answer.map_err(|error| failed(error.to_string()))?;
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        let seen = client.metadata(Topics::Named(&names)).await;
+        let gone =
+            seen.is_ok_and(|seen| seen.topic(name).is_none_or(|topic| topic.error.is_some()));
+        if gone {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Err(failed("it is still there".to_owned()))
+}
+
+/// Says that the earlier link's control topic is gone, as was chosen.
+pub(in crate::link) fn is_removed(problem: &Problem) -> bool {
+    problem.code == REMOVED
+}
+
+/// What stands for a moment after the removal: the next attempt makes the topic anew.
+pub(super) fn removed(name: &str) -> Box<Problem> {
+    Box::new(Problem {
+        code: REMOVED.to_owned(),
+        status: 503,
+        title: "The earlier link's control topic was removed.".to_owned(),
+        detail: format!("`{name}` is made anew."),
+        state: Some("waiting".to_owned()),
+        cause: Some("an operator chose to begin anew".to_owned()),
+        next_step: Some("Nothing to do: the link starts in a moment.".to_owned()),
+        ..Problem::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ledger::Decision, link::testing::desired, protocol::position::Meaning};
+
+    const TOPIC: Uuid = Uuid::from_u128(7);
+
+    fn spec() -> Spec {
+        let link = desired("localhost:1", "localhost:2");
+        Spec {
+            link_id: "earlier".to_owned(),
+            name: "link".to_owned(),
+            installation: "there".to_owned(),
+            phase: link.phase,
+            revision: 9,
+            source_cluster_id: "east-id".to_owned(),
+            selection: link.spec.topics,
+            rename: link.spec.rename,
+            slots: 4,
+            data_producer_id: Some(3),
+            former_producer_ids: Vec::new(),
+            meaning: Meaning {
+                revision: 1,
+                isolation: link.spec.isolation,
+                timestamps: link.spec.timestamps,
+            },
+            topics_seen: true,
+        }
+    }
+
+    fn deciding(choice: Option<Choice>) -> DesiredLink {
+        let mut link = desired("localhost:1", "localhost:2");
+        link.decisions = choice
+            .into_iter()
+            .map(|choice| Decision {
+                finding_id: finding_id(&link, TOPIC),
+                choice,
+                by: "ann".to_owned(),
+                at_ms: 1,
+            })
+            .collect();
+        link
+    }
+
+    #[test]
+    fn nothing_happens_to_an_earlier_links_topic_before_somebody_chose() {
+        let link = deciding(None);
+        let problem = judge(&spec(), TOPIC, &link, "east-id").unwrap_err();
+        assert_eq!(problem.state.as_deref(), Some("needs_decision"));
+        let asked = finding(&problem, &link, 5).unwrap();
+        assert_eq!(asked.id, finding_id(&link, TOPIC));
+        assert_eq!(asked.kind.choices(), [Choice::GoOn, Choice::MirrorAnew]);
+        assert_eq!(finding(&removed("a"), &link, 5), None);
+    }
+
+    #[test]
+    fn positions_of_another_source_are_never_gone_on_from() {
+        let goes_on = deciding(Some(Choice::GoOn));
+        assert_eq!(judge(&spec(), TOPIC, &goes_on, "east-id"), Ok(Way::GoOn));
+        let problem = judge(&spec(), TOPIC, &goes_on, "north-id").unwrap_err();
+        assert!(problem.detail.contains("another source cluster"));
+        let anew = deciding(Some(Choice::MirrorAnew));
+        assert_eq!(judge(&spec(), TOPIC, &anew, "north-id"), Ok(Way::Remove));
+    }
+}
