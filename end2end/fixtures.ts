@@ -110,18 +110,64 @@ export async function go(page: Page, name: string | RegExp): Promise<void> {
   await waitHydrated(page);
 }
 
-/** Signs in as the administrator (or another) and waits for the page behind. */
-export async function signIn(page: Page, name = "admin", password?: string): Promise<void> {
-  const secret = password ?? (await control.facts()).admin_password;
-  if (secret === null) {
+/** Signs in as the administrator and waits for the page behind. */
+export async function signIn(page: Page): Promise<void> {
+  await open(page, "/sign-in");
+  await signInHere(page);
+}
+
+/** Signs in on the page that is open, as somebody whom it asks to. */
+export async function signInHere(page: Page): Promise<void> {
+  const { admin_password } = await control.facts();
+  if (admin_password === null) {
     throw new Error("there is no administrator yet: begin with control.fresh({ admin: true })");
   }
-  await open(page, "/sign-in");
-  await page.getByLabel("Name", { exact: true }).fill(name);
-  await page.getByLabel("Password", { exact: true }).fill(secret);
+  await waitHydrated(page);
+  await page.getByLabel("Name", { exact: true }).fill("admin");
+  await page.getByLabel("Password", { exact: true }).fill(admin_password);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.waitForURL((url) => url.pathname !== "/sign-in");
   await waitHydrated(page);
+}
+
+/** Opens a page that stores a draft and leads on to its form, and waits until that can be used. */
+export async function openForm(page: Page, path: string): Promise<void> {
+  await open(page, path);
+  await page.waitForURL((url) => url.pathname !== path);
+  await waitHydrated(page);
+}
+
+/** Begins the form of a new link from east to west, up to its topics. */
+export async function beginLink(page: Page): Promise<void> {
+  await openForm(page, "/links/new");
+  for (const cluster of [/east/, /west/]) {
+    await page.getByRole("radio", { name: cluster }).check();
+    await go(page, "Continue");
+  }
+}
+
+/** Fills in one row of the topics' step. */
+export async function fillRow(page: Page, row: number, kind: string, pattern: string): Promise<void> {
+  await page.getByLabel(`Row ${row}: kind`).selectOption(kind);
+  await page.getByLabel(`Row ${row}: name, prefix or pattern`).fill(pattern);
+}
+
+/** The live indicator's word. */
+export function live(page: Page) {
+  return page.locator(".live-word");
+}
+
+/** A link's state, as the head of its pages shows it. */
+export function state(page: Page, word: string) {
+  return page.locator(".badge").getByText(word).first();
+}
+
+/** Opens a page again and again until what is asked of it holds: without script it shows one moment. */
+export async function openUntil(page: Page, path: string, holds: () => Promise<void>): Promise<void> {
+  await expect(async () => {
+    await open(page, path);
+    await holds();
+  }).toPass({ timeout: 60_000 });
 }
 
 /** Fails on each serious or critical fault of accessibility that axe finds in the page as it is now. */

@@ -36,8 +36,10 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/links/:name") view=pages::link::LinkOverviewPage />
                     <Route path=path!("/links/:name/topics") view=pages::link::LinkTopicsPage />
                     <Route path=path!("/links/:name/config") view=pages::link::LinkConfigPage />
+                    <Route path=path!("/links/:name/findings") view=pages::link::LinkFindingsPage />
                     <Route path=path!("/links/:name/events") view=pages::link::LinkEventsPage />
                     <Route path=path!("/links/:name/delete") view=pages::link::DeleteLinkPage />
+                    <Route path=path!("/search") view=pages::search::SearchPage />
                     <Route path=path!("/events") view=pages::events::EventsPage />
                     <Route path=path!("/clusters") view=pages::clusters::ClustersPage />
                     <Route path=path!("/clusters/new") view=pages::cluster_form::NewClusterPage />

@@ -1,16 +1,25 @@
 //! Keys of the console (UX 8): they press what stands on the page, so each works only where its button or link does.
 //!
-//! `g` then `m`, `l`, `c`, `e` or `a` goes to a page of the rail, `n` to a new link, `j` and `k` walk along rows, `.` applies
-//! waiting updates, `p` stops and starts live numbers. Nothing is listened to inside fields, or with Ctrl, Alt or Cmd.
+//! `/` and Ctrl or Cmd with `K` go to the search, `g` then `m`, `l`, `c`, `e` or `a` to a page of the rail, `n` to a new link,
+//! `j` and `k` walk along rows, `.` applies waiting updates, `p` stops and starts live numbers, `t` takes the next theme, `?`
+//! shows the keys. Nothing else is listened to inside fields, or with Ctrl, Alt or Cmd.
 
 use leptos::{ev, leptos_dom::helpers::window_event_listener, prelude::*};
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlElement, KeyboardEvent};
 
+/// The button of the theme after the one that is chosen: the first one after the last.
+const NEXT_THEME: &str = ".account-menu [aria-pressed='true'] + button, \
+    .account-menu .segmented:has([aria-pressed='true']:last-child) button:first-child";
+
 /// Listens to keys while the frame stands.
 pub fn listen() {
     let after_g = StoredValue::new(false);
     let listener = window_event_listener(ev::keydown, move |event| {
+        let chord = event.ctrl_key() || event.meta_key();
+        if chord && !event.alt_key() && event.key() == "k" {
+            return search(&event);
+        }
         if event.ctrl_key() || event.alt_key() || event.meta_key() || is_typing(&event) {
             return;
         }
@@ -24,9 +33,12 @@ pub fn listen() {
         }
         match key.as_str() {
             "g" => after_g.set_value(true),
+            "/" => search(&event),
             "n" => press("a[href='/links/new']"),
             "." => press("[data-key='.']"),
             "p" => press("button.live"),
+            "t" => press(NEXT_THEME),
+            "?" => press("[popovertarget='keys']"),
             "j" => walk(1),
             "k" => walk(-1),
             _ => {}
@@ -59,6 +71,17 @@ fn is_typing(event: &KeyboardEvent) -> bool {
 fn element(selector: &str) -> Option<HtmlElement> {
     let found = document().query_selector(selector).ok().flatten()?;
     found.dyn_into().ok()
+}
+
+/// Puts the focus into the search, or goes to its page where the top bar has no room for it. The key does nothing else then.
+fn search(event: &KeyboardEvent) {
+    event.prevent_default();
+    match element("#search") {
+        Some(field) if field.offset_width() > 0 => {
+            let _ = field.focus();
+        }
+        _ => press(".search-link"),
+    }
 }
 
 fn press(selector: &str) {

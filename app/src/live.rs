@@ -1,12 +1,13 @@
 //! Live numbers: one event stream per tab (UX 6). The page starts with what the server rendered, then follows the stream.
 //!
 //! Wire: `snapshot` carries the page's whole view as JSON, `patch` a JSON merge patch (RFC 7396) to the last one, `tick`
-//! says that nothing changed, `bye` why the stream ends. This file is the only one that talks to the browser's own objects.
+//! says that nothing changed, `bye` why the stream ends. `live/browser.rs` is the half that talks to the browser.
 
 use leptos::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub mod merge;
+pub mod news;
 
 #[cfg(feature = "hydrate")]
 mod browser;
@@ -33,7 +34,7 @@ pub enum Freshness {
 pub struct Feed {
     pub freshness: RwSignal<Freshness>,
     pub paused: RwSignal<bool>,
-    /// Names of things that changed their state, for the polite region: one text per 5 s.
+    /// What changed its state, for the polite region: one text per 5 s.
     pub news: RwSignal<String>,
 }
 

@@ -14,7 +14,11 @@ pub mod links;
 pub mod load;
 pub mod not_found;
 pub mod overview;
+pub mod search;
 pub mod setup;
 pub mod sign_in;
 #[cfg(feature = "ssr")]
 pub mod views;
+
+/// Rows on one page of a list (UX 3).
+pub const ROWS: u32 = 50;

@@ -10,6 +10,8 @@ const PAGES: [name: string, path: string][] = [
   ["link-topics", "/links/east-west/topics"],
   ["link-config", "/links/east-west/config"],
   ["link-events", "/links/east-west/events"],
+  ["link-findings", "/links/east-west/findings"],
+  ["search", "/search?q=o"],
   ["clusters", "/clusters"],
   ["cluster", "/clusters/east"],
   ["cluster-new", "/clusters/new"],

@@ -4,28 +4,25 @@ import { type Page } from "@playwright/test";
 import {
   api,
   axe,
+  beginLink,
   control,
   expect,
+  fillRow,
   freshWithClusters,
   go,
   makeLink,
   named,
   open,
+  openForm,
   signIn,
   startLink,
+  state,
   test,
   waitHydrated,
   world,
 } from "../fixtures.ts";
 
 test.beforeAll(freshWithClusters);
-
-/** Opens the form of a link's changes. */
-async function beginEdit(page: Page, link: string): Promise<void> {
-  await open(page, `/links/${link}/edit`);
-  await page.waitForURL(/\/edit\/.+\/topics/);
-  await waitHydrated(page);
-}
 
 /** Goes through that form, up to the plan. */
 async function edit(page: Page, options: Record<string, string>): Promise<void> {
@@ -68,23 +65,26 @@ test("who saves second sees both versions and goes on without losing either", as
   await signIn(other);
   const interval = "Look for new topics every (seconds)";
   // Neither form may be taken for the other's, though one and the same person has begun both.
-  await beginEdit(page, link);
-  await beginEdit(other, link);
+  await openForm(page, `/links/${link}/edit`);
+  await openForm(other, `/links/${link}/edit`);
   await edit(page, { Title: "by the first", [interval]: "7" });
   await edit(other, { Title: "by the second" });
   await go(page, "Apply to the running link");
   await expect(page).toHaveURL(`/links/${link}`);
 
-  await go(other, "Apply to the running link");
+  // The answer is the plan's page itself, with both versions above it.
+  await other.getByRole("button", { name: "Apply to the running link" }).click();
   await expect(other.getByRole("heading", { name: "Someone saved this link meanwhile. Nothing is lost." })).toBeVisible();
   await expect(versions(other, "title")).toHaveText(["before", "by the first", "by the second"]);
   await expect(other.getByRole("button", { name: "Apply to the running link" })).toBeDisabled();
+  await waitHydrated(other);
   await axe(other);
   // What the first saved is in force until the second decides.
   expect((await spec(link)).title).toBe("by the first");
 
-  await go(other, "Apply mine on top");
+  await other.getByRole("button", { name: "Apply mine on top" }).click();
   await expect(other.getByText("Someone saved this link meanwhile")).toHaveCount(0);
+  await waitHydrated(other);
   await go(other, "Apply to the running link");
   await expect(other).toHaveURL(`/links/${link}`);
   const saved = await spec(link);
@@ -98,9 +98,7 @@ test("who saves a cluster second sees both versions and goes on without losing e
   await signIn(page);
   await signIn(other);
   for (const one of [page, other]) {
-    await open(one, `/clusters/${cluster}/edit`);
-    await one.waitForURL(/\/edit\/.+/);
-    await waitHydrated(one);
+    await openForm(one, `/clusters/${cluster}/edit`);
   }
   await page.getByLabel("Title", { exact: true }).fill("by the first");
   await page.getByLabel("Bootstrap addresses").fill("127.0.0.1:2");
@@ -125,15 +123,8 @@ test("a start pressed twice makes and starts one link", async ({ page }) => {
   const link = named("once", test.info().project.name);
   await control.createTopic("east", link);
   await signIn(page);
-  await open(page, "/links/new");
-  await page.waitForURL(/\/links\/new\/.+\/source/);
-  await waitHydrated(page);
-  await page.getByRole("radio", { name: /east/ }).check();
-  await go(page, "Continue");
-  await page.getByRole("radio", { name: /west/ }).check();
-  await go(page, "Continue");
-  await page.getByLabel("Row 1: kind").selectOption("exact");
-  await page.getByLabel("Row 1: name, prefix or pattern").fill(link);
+  await beginLink(page);
+  await fillRow(page, 1, "exact", link);
   await go(page, "Continue");
   await page.getByLabel("Name", { exact: true }).fill(link);
   await go(page, "Continue");
@@ -162,6 +153,6 @@ test("a pause pressed twice pauses once", async ({ page }) => {
   await signIn(page);
   await open(page, `/links/${link}`);
   await page.getByRole("button", { name: "Pause" }).dblclick();
-  await expect(page.locator(".badge").getByText("paused").first()).toBeVisible();
+  await expect(state(page, "paused")).toBeVisible();
   expect(await done(link)).toMatchObject({ "link.paused": 1 });
 });

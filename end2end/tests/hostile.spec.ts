@@ -5,14 +5,16 @@ import { type Page } from "@playwright/test";
 import {
   api,
   axe,
+  beginLink,
   control,
   expect,
+  fillRow,
   fitsWidth,
   freshWithClusters,
-  go,
   makeLink,
   named,
   open,
+  openForm,
   signIn,
   startLink,
   test,
@@ -55,9 +57,7 @@ test("titles of links and clusters are text on every page", async ({ page }) => 
   await open(page, "/clusters");
   await expect(page.getByText("<script>alert(2)</script>").first()).toBeVisible();
   await axe(page);
-  await open(page, `/clusters/${cluster}/edit`);
-  await page.waitForURL(/\/edit\/.+/);
-  await waitHydrated(page);
+  await openForm(page, `/clusters/${cluster}/edit`);
   await expect(page.getByLabel("Title", { exact: true })).toHaveValue(`${SCRIPT} ${FOREIGN}`);
   await expectHarmless(page);
 });
@@ -89,15 +89,8 @@ test("topics, records and their findings with every sign that Kafka allows are s
 
 test("patterns, names and filters come back as they were typed", async ({ page }) => {
   await signIn(page);
-  await open(page, "/links/new");
-  await page.waitForURL(/\/links\/new\/.+\/source/);
-  await waitHydrated(page);
-  await page.getByRole("radio", { name: /east/ }).check();
-  await go(page, "Continue");
-  await page.getByRole("radio", { name: /west/ }).check();
-  await go(page, "Continue");
-  await page.getByLabel("Row 1: kind").selectOption("regex");
-  await page.getByLabel("Row 1: name, prefix or pattern").fill(SCRIPT);
+  await beginLink(page);
+  await fillRow(page, 1, "regex", SCRIPT);
   await page.getByLabel("Mirror topics are named").selectOption("prefix");
   await page.getByRole("button", { name: "Add a row" }).click();
   await expect(page.getByLabel("Row 2: kind")).toBeVisible();
@@ -116,7 +109,7 @@ test("addresses that nobody made are answered as text", async ({ page, faults })
   faults.expected(/status of (400|404)/);
   await signIn(page);
   const evil = encodeURIComponent(SCRIPT);
-  for (const path of [`/links/${evil}`, `/clusters/${evil}`, `/${evil}`, `/links?q=${evil}`, `/events?after=${evil}`,
+  for (const path of [`/links/${evil}`, `/clusters/${evil}`, `/${evil}`, `/links?q=${evil}`, `/search?q=${evil}`, `/events?after=${evil}`,
     `/account?done=${evil}&made=${evil}`, `/sign-in?next=${evil}`, `/?__err=${evil}&__path=${evil}`]) {
     await open(page, path);
     await expectHarmless(page);

@@ -1,15 +1,18 @@
-// How the stream of a page ends: the page is gone, or the person has too many.
+// What a stream does to an open page: rows that stay under pointer and focus, changes that are spoken, and how it ends.
 
 import { type Page } from "@playwright/test";
 import {
+  api,
   control,
   enhanced,
   expect,
   freshWithClusters,
+  live,
   makeLink,
   named,
   open,
   signIn,
+  startLink,
   test,
   world,
 } from "../fixtures.ts";
@@ -17,11 +20,6 @@ import {
 test.beforeAll(freshWithClusters);
 
 test.beforeEach(() => test.skip(!enhanced(), "Without scripts there are no streams."));
-
-/** The live indicator's word. */
-function live(page: Page) {
-  return page.locator(".live-word");
-}
 
 /** Notes the addresses of the streams that a page opens. */
 function streams(page: Page): string[] {
@@ -101,4 +99,50 @@ test("one page too many says that its numbers stand still, and goes on when ther
   expect(held).toHaveLength(20);
   room.abort();
   await expect(live(page)).toHaveText("live", { timeout: 40_000 });
+});
+
+/** The names of the rows, from top to bottom. */
+function rows(page: Page) {
+  return page.locator("main table .row-link");
+}
+
+test("rows stay where they are while the focus is on one, whatever the pointer does", async ({ page }) => {
+  const names = ["first", "second", "third"].map((stem) => named(`steady-${stem}`, test.info().project.name));
+  for (const name of names) {
+    await makeLink(name);
+  }
+  await signIn(page);
+  await open(page, "/");
+  await expect(live(page)).toHaveText("live");
+  const ours = rows(page).filter({ hasText: "steady-" });
+  await expect(ours).toHaveText(names);
+  await ours.first().focus();
+  await ours.nth(1).hover();
+  await page.locator("h1").hover();
+  // What moves comes first: without a hand it would go to the top.
+  await api("POST", `links/${names[2]}/start`);
+  await expect(page.getByRole("button", { name: /press \. to apply/ })).toBeVisible();
+  await expect(ours).toHaveText(names);
+  // From one row to another the focus stays among them.
+  await page.keyboard.press("j");
+  await expect(ours.nth(1)).toBeFocused();
+  await expect(ours).toHaveText(names);
+  await page.keyboard.press(".");
+  await expect(ours).toHaveText([names[2], names[0], names[1]].map(String));
+  await expect(page.getByRole("button", { name: /press \. to apply/ })).toHaveCount(0);
+  await api("POST", `links/${names[2]}/stop`);
+});
+
+test("a change of state is spoken, numbers are not", async ({ page }) => {
+  const link = named("spoken", test.info().project.name);
+  await makeLink(link);
+  await startLink(link);
+  await signIn(page);
+  await open(page, `/links/${link}`);
+  await expect(live(page)).toHaveText("live");
+  const spoken = page.locator("#news");
+  await control.produce("east", link, 100);
+  await expect(spoken).toHaveText("");
+  await api("POST", `links/${link}/pause`);
+  await expect(spoken).toHaveText(`${link}: paused.`);
 });

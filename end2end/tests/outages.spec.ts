@@ -12,11 +12,15 @@ import {
   enhanced,
   expect,
   freshWithClusters,
+  live,
   makeLink,
   named,
   open,
+  openForm,
+  openUntil,
   signIn,
   startLink,
+  state,
   test,
   waitCopied,
   waitHydrated,
@@ -27,11 +31,6 @@ test.beforeAll(freshWithClusters);
 
 /** What a page complains of while its stream is tried again and again. */
 const CUT = /ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE|SOCKET_NOT_CONNECTED)/;
-
-/** The live indicator's word. */
-function live(page: Page) {
-  return page.locator(".live-word");
-}
 
 /** Leaves a mark in the page that is gone when the page is loaded anew. */
 async function mark(page: Page): Promise<void> {
@@ -64,10 +63,9 @@ async function atWork(page: Page, stem: string): Promise<string> {
   await startLink(link);
   await signIn(page);
   // Without script a page shows what was known when it was asked for.
-  await expect(async () => {
-    await open(page, `/links/${link}`);
+  await openUntil(page, `/links/${link}`, async () => {
     await expect(lag(page, link)).toHaveText("up to date", { timeout: 5_000 });
-  }).toPass({ timeout: 40_000 });
+  });
   return link;
 }
 
@@ -178,17 +176,15 @@ test("a cluster that is down harms its own card and its links, and no other page
   try {
     const card = (name: string) =>
       page.getByRole("listitem").filter({ has: page.getByRole("heading", { name, exact: true }) });
-    await expect(async () => {
-      await open(page, "/clusters");
+    await openUntil(page, "/clusters", async () => {
       await expect(card("west").getByText("unreachable")).toBeVisible({ timeout: 1_000 });
-    }).toPass({ timeout: 40_000 });
+    });
     await expect(card("east").getByText("reachable", { exact: true })).toBeVisible();
     await expect(card("west").getByText(/Cannot be reached since/)).toBeVisible();
     await control.produce("east", link, 10);
-    await expect(async () => {
-      await open(page, `/links/${link}`);
-      await expect(page.locator(".badge").getByText("waiting").first()).toBeVisible({ timeout: 1_000 });
-    }).toPass({ timeout: 60_000 });
+    await openUntil(page, `/links/${link}`, async () => {
+      await expect(state(page, "waiting")).toBeVisible({ timeout: 1_000 });
+    });
     for (const path of ["/", "/links", `/links/${link}`, "/clusters", "/clusters/east", "/clusters/west", "/events", "/account"]) {
       const began = Date.now();
       const answer = await page.goto(path);
@@ -200,11 +196,10 @@ test("a cluster that is down harms its own card and its links, and no other page
     await control.thawCluster("west");
   }
   await expect.poll(() => copied(link), { timeout: 60_000 }).toBe(110);
-  await expect(async () => {
-    await open(page, "/clusters");
+  await openUntil(page, "/clusters", async () => {
     await expect(page.getByText("unreachable")).toHaveCount(0);
     await expect(page.getByText("reachable", { exact: true })).toHaveCount(2, { timeout: 1_000 });
-  }).toPass({ timeout: 40_000 });
+  });
 });
 
 /** Holds the database's only writer's place until the returned function is called. */
@@ -255,7 +250,7 @@ test("while the database is locked pages are read, changes are refused with a se
   expect((await api<{ phase: string }>("GET", `links/${link}/status`)).phase).toBe("running");
   await open(page, `/links/${link}`);
   await page.getByRole("button", { name: "Pause" }).click();
-  await expect(page.locator(".badge").getByText("paused").first()).toBeVisible({ timeout: 15_000 });
+  await expect(state(page, "paused")).toBeVisible({ timeout: 15_000 });
   await page.getByRole("button", { name: "Resume" }).click();
   await control.produce("east", link, 100);
   await waitCopied(link);
@@ -267,9 +262,7 @@ test("a form that was sent while the database was locked is sent again with what
   test.setTimeout(120_000);
   faults.expected(/status of 503|answer 503: POST/);
   await signIn(page);
-  await open(page, "/clusters/new");
-  await page.waitForURL(/\/clusters\/new\/.+/);
-  await waitHydrated(page);
+  await openForm(page, "/clusters/new");
   const release = await lockDatabase();
   try {
     await page.getByLabel("Name", { exact: true }).fill(cluster);

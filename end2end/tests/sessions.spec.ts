@@ -2,15 +2,17 @@
 
 import { type Page } from "@playwright/test";
 import {
-  control,
+  beginLink,
   enhanced,
   expect,
+  fillRow,
   freshWithClusters,
   go,
   makeLink,
   named,
   open,
   signIn,
+  signInHere,
   test,
   waitHydrated,
 } from "../fixtures.ts";
@@ -27,17 +29,6 @@ async function endOthers(page: Page): Promise<void> {
     await page.waitForURL(/done=session/);
     await open(page, "/account");
   }
-}
-
-/** Signs in on the page that is open, as somebody whom it asks to. */
-async function signInHere(page: Page): Promise<void> {
-  const { admin_password } = await control.facts();
-  await waitHydrated(page);
-  await page.getByLabel("Name", { exact: true }).fill("admin");
-  await page.getByLabel("Password", { exact: true }).fill(admin_password ?? "");
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await page.waitForURL((url) => url.pathname !== "/sign-in");
-  await waitHydrated(page);
 }
 
 test("a session that is ended elsewhere leads to the sign-in and back to where one was", async ({ page, another }) => {
@@ -88,15 +79,8 @@ test("a form begun before the session ended is there after the next sign-in", as
   await signIn(page);
   const other = await another();
   await signIn(other);
-  await open(page, "/links/new");
-  await page.waitForURL(/\/links\/new\/.+\/source/);
-  await waitHydrated(page);
-  await page.getByRole("radio", { name: /east/ }).check();
-  await go(page, "Continue");
-  await page.getByRole("radio", { name: /west/ }).check();
-  await go(page, "Continue");
-  await page.getByLabel("Row 1: kind").selectOption("prefix");
-  await page.getByLabel("Row 1: name, prefix or pattern").fill("orders-");
+  await beginLink(page);
+  await fillRow(page, 1, "prefix", "orders-");
   await go(page, "Continue");
   const options = page.url();
   await page.getByLabel("Title", { exact: true }).fill("typed before the end");

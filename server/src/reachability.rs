@@ -220,12 +220,22 @@ async fn ask(client: &Result<Client, Reach>) -> Reach {
     };
     let began = Instant::now();
     let answer = tokio::time::timeout(PATIENCE, client.metadata(Topics::None)).await;
+    let took = began.elapsed();
     match answer {
-        Ok(Ok(cluster)) => Reach::Reachable {
-            brokers: u32::try_from(cluster.brokers.len()).unwrap_or(u32::MAX),
-            controller: cluster.controller,
-            took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        },
+        Ok(Ok(cluster)) => {
+            // Nice to know, and no sign that the cluster does not answer.
+            let left = PATIENCE.saturating_sub(took);
+            let about = tokio::time::timeout(left, client.about_brokers()).await;
+            let about = about.ok().and_then(Result::ok).unwrap_or_default();
+            Reach::Reachable {
+                brokers: u32::try_from(cluster.brokers.len()).unwrap_or(u32::MAX),
+                controller: cluster.controller,
+                took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                registered: about.registered,
+                release: about.release,
+                certificate_ends_ms: about.certificate_ends_ms,
+            }
+        }
         Ok(Err(error)) => unreachable(&error),
         Err(_) => Reach::Unreachable {
             code: "connect.timeout".to_owned(),
@@ -277,6 +287,9 @@ mod tests {
             brokers: 3,
             controller: None,
             took_ms,
+            registered: None,
+            release: None,
+            certificate_ends_ms: None,
         }
     }
 

@@ -4,7 +4,7 @@ use model::{
     finding::{Choice, Finding, FindingState},
     problem::Problem,
 };
-use store::{Link, PageQuery};
+use store::{FindingCounts, Link, PageQuery};
 
 use super::{List, check_page, links::readable};
 use crate::{
@@ -22,17 +22,25 @@ pub async fn list(
 ) -> Result<List<Finding>, Problem> {
     let link = readable(context, actor, link).await?;
     check_page(page)?;
-    of(context, &link, page).await
+    let page = context.store.findings(&link.id, page).await;
+    Ok(List::of(page.map_err(from_store)?, |finding| finding))
 }
 
-/// Returns one page of the findings of a link that somebody may read.
-pub(crate) async fn of(
+/// Returns one page of the findings of a link that somebody may read, those that are held first.
+pub(crate) async fn held_first(
     context: &Context,
     link: &Link,
     page: &PageQuery,
 ) -> Result<List<Finding>, Problem> {
-    let page = context.store.findings(&link.id, page).await;
+    check_page(page)?;
+    let page = context.store.findings_held_first(&link.id, page).await;
     Ok(List::of(page.map_err(from_store)?, |finding| finding))
+}
+
+/// Counts the findings of a link that somebody may read.
+pub(crate) async fn counts(context: &Context, link: &Link) -> Result<FindingCounts, Problem> {
+    let counts = context.store.count_findings(&link.id).await;
+    counts.map_err(from_store)
 }
 
 /// Stores a choice on a held partition and returns its finding; the engine carries it out and then marks it decided.

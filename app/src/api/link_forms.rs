@@ -7,6 +7,7 @@ mod check;
 mod conflict;
 mod finish;
 mod preview;
+mod topics;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,10 +31,7 @@ use crate::{
     access::{Action, Resource, authorize},
     pages::{
         address::encoded,
-        link_form::{
-            step::{Place, Step},
-            view::{FormQuery, PreviewView},
-        },
+        link_form::step::{Place, Step},
     },
     problems::from_store,
 };
@@ -42,6 +40,7 @@ pub use check::{faults, spec};
 pub use conflict::{differences, rebase};
 pub use finish::{finish, make_json, plan};
 pub use preview::preview;
+pub use topics::{Typing, save_topics, typed};
 
 /// Longest name of a cluster that is kept, characters; longer ones are faulty all the same.
 const LONGEST_NAME: usize = 100;
@@ -57,6 +56,9 @@ pub struct LinkForm {
     pub base_revision: i64,
     /// The link that was made of this form.
     pub made: Option<String>,
+    /// How often the form was sent. A page knows how often it was when the page was made, so that what was typed there
+    /// and arrives after the form was sent is known to be out of date.
+    pub sent: u32,
 }
 
 /// A saved form.
@@ -64,6 +66,8 @@ pub struct LinkForm {
 pub struct OpenForm {
     pub place: Place,
     pub form: LinkForm,
+    /// Revision of the draft.
+    pub revision: i64,
     pub saved_at_ms: i64,
 }
 
@@ -73,14 +77,19 @@ impl OpenForm {
             id: view.id,
             link: view.subject,
         };
-        Self::read(place, view.body, view.updated_at_ms)
+        Self::read(place, view.body, (view.revision, view.updated_at_ms))
     }
 
-    fn read(place: Place, body: Value, saved_at_ms: i64) -> Result<Self, Problem> {
+    fn read(
+        place: Place,
+        body: Value,
+        (revision, saved_at_ms): (i64, i64),
+    ) -> Result<Self, Problem> {
         let form = serde_json::from_value(body);
         Ok(Self {
             place,
             form: form.map_err(|error| unreadable(&error))?,
+            revision,
             saved_at_ms,
         })
     }
@@ -101,7 +110,7 @@ pub async fn begin_edit(context: &Context, person: &Person, name: &str) -> Resul
         draft: LinkDraft::of(&link.spec),
         base: Some(link.spec),
         base_revision: link.revision,
-        made: None,
+        ..LinkForm::default()
     };
     create(context, person, DraftKind::LinkEdit, name, form).await
 }
@@ -135,17 +144,30 @@ pub async fn open(context: &Context, person: &Person, id: &str) -> Result<OpenFo
     }
 }
 
-/// Saves a changed form.
+/// Saves a form that was sent, whatever was saved of it before.
 pub(crate) async fn save(
     context: &Context,
     person: &Person,
     open: &OpenForm,
 ) -> Result<(), Problem> {
+    let form = LinkForm {
+        sent: open.form.sent.wrapping_add(1),
+        ..open.form.clone()
+    };
+    store(context, person, open, (&form, None)).await
+}
+
+async fn store(
+    context: &Context,
+    person: &Person,
+    open: &OpenForm,
+    (form, revision): (&LinkForm, Option<i64>),
+) -> Result<(), Problem> {
     let change = DraftSave {
-        body: json(&open.form)?,
+        body: json(form)?,
         secrets: BTreeMap::new(),
         forget: BTreeSet::new(),
-        revision: None,
+        revision,
     };
     drafts::save(context, person, &open.place.id, change)
         .await
@@ -173,7 +195,8 @@ pub async fn unfinished(context: &Context, person: &Person) -> Result<Vec<OpenFo
                 id: draft.id,
                 link: draft.subject,
             };
-            let open = OpenForm::read(place, draft.body, draft.updated_at_ms);
+            let at = (draft.revision, draft.updated_at_ms);
+            let open = OpenForm::read(place, draft.body, at);
             all.extend(open.ok().filter(|open| open.form.made.is_none()));
         }
     }
@@ -261,62 +284,6 @@ impl Pressed {
             _ => preview(0, false),
         }
     }
-}
-
-/// Saves the step of the topics and returns the address to go on at.
-pub async fn save_topics(
-    context: &Context,
-    person: &Person,
-    id: &str,
-    (posted, filter, pressed): (LinkDraft, &str, Pressed),
-) -> Result<String, Problem> {
-    let mut open = open(context, person, id).await?;
-    let draft = std::mem::take(&mut open.form.draft);
-    open.form.draft = draft.with(Part::Topics, posted);
-    match pressed {
-        Pressed::AddRow => open.form.draft.add_row(),
-        Pressed::RemoveRow(row) => open.form.draft.remove_row(row),
-        _ => {}
-    }
-    save(context, person, &open).await?;
-    let here = open.place.path(Step::Topics);
-    let filter = in_query(filter);
-    match pressed {
-        Pressed::Continue => {
-            let faults = faults(context, &open.form, Step::Topics).await?;
-            Ok(onward(&open.place, Step::Topics, faults.is_empty()))
-        }
-        Pressed::Step(step) => Ok(open.place.path(step)),
-        Pressed::AddRow => {
-            let last = open.form.draft.rows.len().saturating_sub(1);
-            Ok(format!("{here}?filter={filter}#field-rows-{last}--pattern"))
-        }
-        Pressed::RemoveRow(_) => Ok(format!("{here}?filter={filter}")),
-        Pressed::Preview { at, fresh } => {
-            let fresh = if fresh { "&fresh=1" } else { "" };
-            Ok(format!("{here}?filter={filter}&at={at}{fresh}#preview"))
-        }
-    }
-}
-
-/// Saves the rows and names as they are being typed, and returns what they match.
-pub async fn typed(
-    context: &Context,
-    person: &Person,
-    id: &str,
-    (posted, filter): (LinkDraft, String),
-) -> Result<PreviewView, Problem> {
-    let mut open = open(context, person, id).await?;
-    let before = open.form.draft.clone();
-    open.form.draft = before.clone().with(Part::Topics, posted);
-    if open.form.draft != before {
-        save(context, person, &open).await?;
-    }
-    let query = FormQuery {
-        filter,
-        ..FormQuery::default()
-    };
-    preview(context, &person.actor, &open.form, &query).await
 }
 
 /// Saves the step of the options, with the link's name and title, and returns the address to go on at.

@@ -32,6 +32,7 @@ pub fn Frame() -> impl IntoView {
                 <Mark />
                 <span>"Causeway"</span>
             </A>
+            <SearchBar />
             <span class="spring"></span>
             <LiveIndicator feed />
             <span class="zone" title="All times are UTC">"UTC"</span>
@@ -41,7 +42,31 @@ pub fn Frame() -> impl IntoView {
         <main id="content" tabindex="-1" class:stale=is_stale>
             <Outlet />
         </main>
-        <p class="unseen" role="status" aria-live="polite">{move || feed.news.get()}</p>
+        <KeysHelp />
+        <p class="unseen" id="news" role="status" aria-live="polite">{move || feed.news.get()}</p>
+    }
+}
+
+/// Looks for anything by its name: a plain form. A phone has the page of results instead.
+#[component]
+fn SearchBar() -> impl IntoView {
+    view! {
+        <form class="search" method="get" action="/search" role="search" aria-label="Everything">
+            <input
+                id="search"
+                type="search"
+                name="q"
+                placeholder="Search links, clusters, topics"
+                aria-label="Search links, clusters, topics"
+                maxlength="300"
+                autocomplete="off"
+                spellcheck="false"
+            />
+            <kbd aria-hidden="true">"/"</kbd>
+        </form>
+        <a class="search-link" href="/search" aria-label="Search">
+            <Icon glyph=Signal::stored(Glyph::Search) />
+        </a>
     }
 }
 
@@ -135,6 +160,7 @@ fn AccountMenu() -> impl IntoView {
             <p class="account-name"><bdi>{name}</bdi></p>
             <A href="/account">"Account, sessions, tokens"</A>
             <ThemeForm theme=visitor.theme />
+            <button type="button" class="plain" popovertarget="keys">"Keys"</button>
             <form method="post" action=SignOut::url()>
                 <button type="submit" class="plain">"Sign out"</button>
             </form>
@@ -161,5 +187,33 @@ pub fn ThemeForm(theme: Theme) -> impl IntoView {
         <form method="post" action=SetTheme::url() class="segmented" aria-label="Theme">
             {buttons.collect_view()}
         </form>
+    }
+}
+
+/// What the keyboard does, key by key.
+const KEYS: [(&str, &str); 9] = [
+    ("/ or Ctrl K", "search"),
+    (
+        "g, then m l c e a",
+        "go to map, links, clusters, events, account",
+    ),
+    ("n", "new link"),
+    ("j, k", "next row, previous row"),
+    ("Enter", "open the row"),
+    (".", "apply waiting updates"),
+    ("p", "stop and start live numbers"),
+    ("t", "next theme: system, light, dark"),
+    ("?", "show this"),
+];
+
+#[component]
+fn KeysHelp() -> impl IntoView {
+    let lines = KEYS.map(|(keys, what)| view! { <dt><kbd>{keys}</kbd></dt><dd>{what}</dd> });
+    view! {
+        <section id="keys" class="keys" popover="auto" aria-labelledby="keys-title">
+            <h2 id="keys-title">"Keys"</h2>
+            <dl class="facts">{lines.collect_view()}</dl>
+            <p class="muted small">"They rest inside fields, and need JavaScript."</p>
+        </section>
     }
 }

@@ -24,6 +24,7 @@ pub enum Glyph {
     Account,
     Menu,
     Dashed,
+    Search,
 }
 
 impl Glyph {
@@ -57,6 +58,9 @@ impl Glyph {
             }
             Self::Menu => "M2.500 4h11M2.500 8h11M2.500 12h11",
             Self::Dashed => "M3 8h2M7 8h2M11 8h2",
+            Self::Search => {
+                "M7 2.500a4.500 4.500 0 1 0 0 9 4.500 4.500 0 0 0 0-9M10.300 10.300l3.700 3.700"
+            }
         }
     }
 }

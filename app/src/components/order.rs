@@ -11,14 +11,16 @@ pub struct SteadyOrder {
     pub waiting: Memo<usize>,
     set_shown: WriteSignal<Vec<String>>,
     newest: Memo<Vec<String>>,
-    busy: RwSignal<bool>,
+    /// The pointer, and the focus, may be on different rows: one may leave while the other stays.
+    pointed: RwSignal<bool>,
+    focused: RwSignal<bool>,
 }
 
 impl SteadyOrder {
     /// Follows `newest` while nobody points at the rows.
     pub fn of(newest: Memo<Vec<String>>) -> Self {
         let (shown, set_shown) = signal(newest.get_untracked());
-        let busy = RwSignal::new(false);
+        let (pointed, focused) = (RwSignal::new(false), RwSignal::new(false));
         let waiting = Memo::new(move |_| {
             let newest = newest.get();
             shown.with(|shown| {
@@ -32,11 +34,12 @@ impl SteadyOrder {
             waiting,
             set_shown,
             newest,
-            busy,
+            pointed,
+            focused,
         };
         Effect::new(move || {
             newest.track();
-            if !busy.get() {
+            if !(pointed.get() || focused.get()) {
                 order.apply();
             }
         });
@@ -50,16 +53,47 @@ impl SteadyOrder {
             self.set_shown.set(newest);
         }
     }
+}
 
-    /// Says that somebody points at the rows, or no longer.
-    pub fn hold(self, busy: bool) {
-        self.busy.set(busy);
+/// Rows in their order, which stays while the pointer or the focus is among them; and the offer to apply what waits.
+#[component]
+pub fn SteadyRows(order: SteadyOrder, children: Children) -> impl IntoView {
+    view! {
+        <div
+            class="table-wrap"
+            on:pointerenter=move |_| order.pointed.set(true)
+            on:pointerleave=move |_| order.pointed.set(false)
+            on:focusin=move |_| order.focused.set(true)
+            on:focusout=move |event| order.focused.set(stays_within(&event))
+        >
+            {children()}
+        </div>
+        <WaitingUpdates order />
     }
+}
+
+/// Says whether the focus goes from one place among the rows to another.
+#[cfg(feature = "hydrate")]
+fn stays_within(event: &leptos::ev::FocusEvent) -> bool {
+    use wasm_bindgen::JsCast;
+    let rows = event
+        .current_target()
+        .and_then(|t| t.dyn_into::<web_sys::Node>().ok());
+    let next = event
+        .related_target()
+        .and_then(|t| t.dyn_into::<web_sys::Node>().ok());
+    rows.is_some_and(|rows| next.is_some() && rows.contains(next.as_ref()))
+}
+
+/// Never runs: a server hears no events.
+#[cfg(not(feature = "hydrate"))]
+fn stays_within(_event: &leptos::ev::FocusEvent) -> bool {
+    false
 }
 
 /// Offers to apply the changes of order that wait.
 #[component]
-pub fn WaitingUpdates(order: SteadyOrder) -> impl IntoView {
+fn WaitingUpdates(order: SteadyOrder) -> impl IntoView {
     let count = move || order.waiting.get();
     view! {
         <Show when=move || count() != 0>

@@ -11,7 +11,7 @@ use crate::{
 
 #[cfg(feature = "ssr")]
 use crate::{
-    api::link_forms::{self, Pressed},
+    api::link_forms::{self, Pressed, Typing},
     caller::signed_in,
     pages::link_form::query,
 };
@@ -72,15 +72,22 @@ pub async fn save_link_topics(
     Ok(())
 }
 
-/// Saves the rows and names as they are typed, and returns what they match.
+/// Saves the rows and names as they are typed, and returns what they match; `sent` tells how often the form had been sent
+/// when its page was made.
 #[server(protocol = Call, prefix = "/fn", endpoint = "preview-link-topics")]
 pub async fn preview_link_topics(
     id: String,
     #[server(default)] draft: LinkDraft,
     #[server(default)] filter: String,
+    #[server(default)] sent: u32,
 ) -> Result<PreviewView, UiError> {
     let (caller, person) = signed_in()?;
-    Ok(link_forms::typed(&caller.context, &person, &id, (draft, filter)).await?)
+    let typing = Typing {
+        draft,
+        filter,
+        sent,
+    };
+    Ok(link_forms::typed(&caller.context, &person, &id, typing).await?)
 }
 
 /// Saves the options.

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::{
     error::UiError,
     fns::call::Call,
-    pages::link::{ConfigView, DeleteView, EventsView, OverviewView, TopicsTabView},
+    pages::link::{ConfigView, DeleteView, EventsView, FindingsView, OverviewView, TopicsTabView},
 };
 
 #[cfg(feature = "ssr")]
@@ -62,6 +62,17 @@ pub async fn link_events(name: String, after: String) -> Result<EventsView, UiEr
     }
 }
 
+/// Returns one page of a link's findings; `after` is the cursor of the page before, or empty.
+#[server(protocol = Call, prefix = "/fn", endpoint = "link-findings")]
+pub async fn link_findings(name: String, after: String) -> Result<FindingsView, UiError> {
+    let (caller, person) = signed_in()?;
+    let (context, actor) = (&caller.context, &person.actor);
+    match query::findings(context, actor, &name, &after).await {
+        Ok(view) => Ok(view),
+        Err(problem) => Err(query::explained(context, actor, &name, problem).await),
+    }
+}
+
 /// Returns what the page that deletes a link shows.
 #[server(protocol = Call, prefix = "/fn", endpoint = "link-to-delete")]
 pub async fn link_to_delete(name: String) -> Result<DeleteView, UiError> {
@@ -89,15 +100,21 @@ pub async fn run_link(name: String, verb: String) -> Result<(), UiError> {
     Ok(())
 }
 
-/// Stores a choice on a held partition and returns to its link.
+/// Stores a choice on a held partition and returns to its link, or to all findings where it was made `among_all`.
 #[server(protocol = Call, prefix = "/fn", endpoint = "link-decide")]
-pub async fn decide_finding(link: String, finding: String, choice: String) -> Result<(), UiError> {
+pub async fn decide_finding(
+    link: String,
+    finding: String,
+    choice: String,
+    #[server(default)] among_all: bool,
+) -> Result<(), UiError> {
     let (caller, person) = signed_in()?;
     let Some(choice) = of_word(&choice) else {
         return Err(invalid_field("choice", "Choose one of the ways shown.").into());
     };
     findings::decide(&caller.context, &person.actor, &link, &finding, choice).await?;
-    leptos_axum::redirect(&format!("/links/{link}?done=decide"));
+    let all = if among_all { "/findings" } else { "" };
+    leptos_axum::redirect(&format!("/links/{link}{all}?done=decide"));
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::{
     error::UiError,
     fns::call::Call,
-    pages::{events::EventList, overview::OverviewView},
+    pages::{events::EventList, overview::OverviewView, search::SearchView},
 };
 
 #[cfg(feature = "ssr")]
@@ -23,4 +23,11 @@ pub async fn overview() -> Result<OverviewView, UiError> {
 pub async fn all_events(after: String) -> Result<EventList, UiError> {
     let (caller, person) = signed_in()?;
     Ok(pages::events::query::all(&caller.context, &person.actor, &after).await?)
+}
+
+/// Returns the links, clusters and topics whose names hold `q`.
+#[server(protocol = Call, prefix = "/fn", endpoint = "search")]
+pub async fn search(q: String) -> Result<SearchView, UiError> {
+    let (caller, person) = signed_in()?;
+    Ok(pages::search::query::view(&caller.context, &person.actor, &q).await?)
 }

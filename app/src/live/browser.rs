@@ -10,7 +10,7 @@ use serde_json::Value;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{EventSource, MessageEvent, VisibilityState};
 
-use super::{Feed, Freshness, View, merge};
+use super::{Feed, Freshness, View, merge, news::News};
 
 /// Seconds without an event after which numbers are stale.
 const STALE_S: u32 = 5;
@@ -41,6 +41,7 @@ struct Stream {
     json: Value,
     show: Rc<Show>,
     feed: Feed,
+    news: News,
     open: Option<Open>,
     /// Id of the last event, so that the server goes on from there.
     last_id: String,
@@ -103,6 +104,7 @@ fn start(page: String, show: Rc<Show>) {
         json: Value::Null,
         show,
         feed,
+        news: News::default(),
         open: None,
         last_id: String::new(),
         quiet_s: 0,
@@ -182,7 +184,9 @@ fn hear(stream: &Rc<RefCell<Stream>>, kind: &str, event: &MessageEvent) {
         }
         "patch" => {
             if let Ok(patch) = serde_json::from_str(&text) {
-                merge::apply(&mut state.json, patch);
+                let Stream { json, news, .. } = &mut *state;
+                news.note(json, &patch);
+                merge::apply(json, patch);
             }
         }
         _ => {}
@@ -247,7 +251,11 @@ fn tick(stream: &Rc<RefCell<Stream>>) {
     let resumed =
         feed.freshness.get_untracked() == Freshness::Paused && !feed.paused.get_untracked();
     let waiting = resumed.then(|| (state.json.to_string(), state.show.clone()));
+    let news = state.news.tell();
     drop(state);
+    if let Some(news) = news {
+        feed.news.set(news);
+    }
     if again {
         connect(stream);
     }

@@ -1,7 +1,22 @@
-//! Queries in addresses: written and read the same way on server and browser.
+//! Addresses: the parts that a page reads from its own, and queries, written and read the same way on server and browser.
+
+use leptos::prelude::*;
+use leptos_router::hooks::{use_params_map, use_query_map};
 
 /// Longest value that is read from an address, characters.
 const LONGEST: usize = 300;
+
+/// Returns a part of the page's own address, such as `name` of `/links/:name`; empty where it has none of that name.
+pub fn part(key: &'static str) -> Memo<String> {
+    let params = use_params_map();
+    Memo::new(move |_| params.with(|params| params.get(key).unwrap_or_default()))
+}
+
+/// Returns what the query of the page's own address says of `key`; empty where it says nothing.
+pub fn asked(key: &'static str) -> Memo<String> {
+    let query = use_query_map();
+    Memo::new(move |_| query.with(|query| query.get(key).unwrap_or_default()))
+}
 
 /// Returns `pairs` as a query with its `?`, without those that are empty; nothing where all are.
 pub fn query(pairs: &[(&str, &str)]) -> String {

@@ -3,13 +3,13 @@
 
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
-use leptos_router::hooks::use_params_map;
 use model::cluster::LadderBroker;
 
 #[cfg(feature = "ssr")]
 pub mod query;
 
 use super::{
+    address,
     clusters::{
         ClusterCard,
         card::{CardActions, Facts, LinksOf, ReachBadge, ReachSentence, is_running},
@@ -34,7 +34,7 @@ use crate::{
 /// One cluster.
 #[component]
 pub fn ClusterPage() -> impl IntoView {
-    let name = name_in_address();
+    let name = address::part("name");
     let view = load(move || fns::clusters::Cluster { name: name.get() });
     view! {
         {shown_or(
@@ -43,11 +43,6 @@ pub fn ClusterPage() -> impl IntoView {
             |error| view! { <Title text="Cluster" /> <Failed error /> }.into_any(),
         )}
     }
-}
-
-fn name_in_address() -> Memo<String> {
-    let params = use_params_map();
-    Memo::new(move |_| params.with(|params| params.get("name").unwrap_or_default()))
 }
 
 #[component]
@@ -139,7 +134,7 @@ fn Brokers(brokers: Vec<LadderBroker>) -> impl IntoView {
 /// Asks before a cluster is removed.
 #[component]
 pub fn RemoveClusterPage() -> impl IntoView {
-    let name = name_in_address();
+    let name = address::part("name");
     let view = load(move || fns::clusters::Cluster { name: name.get() });
     view! {
         <Title text="Remove a cluster" />

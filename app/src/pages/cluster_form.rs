@@ -2,7 +2,7 @@
 
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
-use leptos_router::hooks::{use_params_map, use_query_map};
+use leptos_router::hooks::use_query_map;
 use model::{draft::ClusterDraft, problem::FieldError};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,7 @@ mod panels;
 pub mod query;
 
 use super::{
+    address,
     load::{Loading, load, shown, shown_or},
     overview::Failed,
 };
@@ -93,9 +94,8 @@ pub fn NewClusterPage() -> impl IntoView {
 /// Begins the form of a cluster's changes and goes there.
 #[component]
 pub fn EditClusterPage() -> impl IntoView {
-    let params = use_params_map();
-    let name = move || params.with(|params| params.get("name").unwrap_or_default());
-    let begun = load(move || EditCluster { name: name() });
+    let name = address::part("name");
+    let begun = load(move || EditCluster { name: name.get() });
     view! { <Begin begun /> }
 }
 
@@ -110,9 +110,8 @@ fn Begin(begun: Loading<()>) -> impl IntoView {
 /// The form of a draft.
 #[component]
 pub fn ClusterFormPage() -> impl IntoView {
-    let params = use_params_map();
-    let draft = move || params.with(|params| params.get("draft").unwrap_or_default());
-    let view = load(move || fns::clusters::ClusterForm { draft: draft() });
+    let draft = address::part("draft");
+    let view = load(move || fns::clusters::ClusterForm { draft: draft.get() });
     view! {
         {shown_or(
             view,

@@ -54,10 +54,24 @@ pub struct ClusterCard {
     /// Kafka's own id, once it was seen.
     pub cluster_id: Option<String>,
     pub links: Vec<LinkOfCluster>,
+    /// Release of its brokers such as `Kafka 4.1`; empty where they did not tell.
+    pub version: String,
+    /// Until when its certificate is good; nothing without TLS or before it was seen.
+    pub certificate: Option<CertificateEnd>,
     /// How it answered last, `None` before it was first asked.
     pub reach: Option<Reachability>,
     pub test: Option<LadderView>,
     pub revision: i64,
+}
+
+/// The end of a broker's certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateEnd {
+    pub at_ms: i64,
+    /// How far off that is, in days.
+    pub words: String,
+    /// Whether somebody should renew it.
+    pub soon: bool,
 }
 
 /// A link that reads from or writes to a cluster.

@@ -2,7 +2,6 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
 use model::format;
 use serde::{Deserialize, Serialize};
 
@@ -47,8 +46,7 @@ pub struct Change {
 
 /// Returns the cursor in the address, empty for the first page.
 pub fn after() -> Memo<String> {
-    let query = use_query_map();
-    Memo::new(move |_| query.with(|query| query.get("after").unwrap_or_default()))
+    address::asked("after")
 }
 
 /// All events.

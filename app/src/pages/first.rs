@@ -2,10 +2,8 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_params_map;
 use model::{
     format,
-    problem::Problem,
     status::{FirstRecord, State},
 };
 use serde::{Deserialize, Serialize};
@@ -14,13 +12,18 @@ use serde::{Deserialize, Serialize};
 pub mod query;
 
 use crate::{
+    access::{Action, Resource},
     components::{
+        allowed::{ButtonLink, lacking},
         badge::StateBadge,
         icon::{Glyph, Icon},
-        notice::ProblemNotice,
     },
     fns, live,
-    pages::load::{load, shown},
+    pages::{
+        address,
+        link::trouble::{Trouble, Troubles},
+        load::{load, shown},
+    },
 };
 
 /// What the page shows.
@@ -39,15 +42,14 @@ pub struct FirstView {
     pub silent_more: u32,
     /// Whether it began at the end, so that only records from now on are copied.
     pub from_end: bool,
-    pub problems: Vec<Problem>,
+    pub troubles: Vec<Trouble>,
 }
 
 /// The page.
 #[component]
 pub fn FirstPage() -> impl IntoView {
-    let params = use_params_map();
-    let name = move || params.with(|params| params.get("name").unwrap_or_default());
-    let view = load(move || fns::first::FirstRecord { name: name() });
+    let name = address::part("name");
+    let view = load(move || fns::first::FirstRecord { name: name.get() });
     view! {
         <Title text="First record" />
         {shown(view, |view| view! { <First view /> }.into_any())}
@@ -61,7 +63,7 @@ fn First(view: FirstView) -> impl IntoView {
     let view = live::follow(format!("/links/{name}/first"), view);
     let state = Memo::new(move |_| view.with(|view| view.state));
     let first = Memo::new(move |_| view.with(|view| view.first.clone()));
-    let problems = Memo::new(move |_| view.with(|view| view.problems.clone()));
+    let troubles = Memo::new(move |_| view.with(|view| view.troubles.clone()));
     let title = move || match first.get() {
         Some(_) => "The first record is there",
         None => "Waiting for the first record",
@@ -74,10 +76,7 @@ fn First(view: FirstView) -> impl IntoView {
             <StateBadge state />
         </header>
         <p class="muted">{from_to}</p>
-        {move || {
-            let problems = problems.get();
-            problems.into_iter().map(|problem| view! { <ProblemNotice problem /> }).collect_view()
-        }}
+        <Troubles troubles />
         {move || match first.get() {
             Some(first) => view! { <Arrived first /> }.into_any(),
             None => view! { <Waiting view name=name.clone() /> }.into_any(),
@@ -132,6 +131,7 @@ fn Waiting(view: ReadSignal<FirstView>, name: String) -> impl IntoView {
         topics => format!("{topics} topics are followed."),
     };
     let edit = format!("/links/{name}/edit");
+    let lacking = lacking(Action::Change, Resource::Link(&name));
     view! {
         <section class="card" aria-labelledby="waiting-title">
             <header>
@@ -150,7 +150,8 @@ fn Waiting(view: ReadSignal<FirstView>, name: String) -> impl IntoView {
                     (!silent.is_empty()).then(|| view! { <Silent silent more /> })
                 }}
                 <p>
-                    <a class="button" href=edit rel="external">"Change the filter"</a>
+                    <ButtonLink href=edit word="Change the filter" lacking=lacking.clone() />
+                    <span class="hint">{lacking}</span>
                     <noscript>" " <a class="button" href=format!("/links/{name}/first")>"Look again"</a></noscript>
                 </p>
             </div>

@@ -1,8 +1,7 @@
 //! `/links/{link}` and its tabs: what one link does now, its topics, its settings, what happened to it.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
-use model::{link::Phase, problem::Problem, status::State, summary::Sentence};
+use model::{link::Phase, status::State, summary::Sentence};
 use serde::{Deserialize, Serialize};
 
 mod actions;
@@ -11,6 +10,7 @@ mod aside;
 mod choices;
 mod config;
 mod delete;
+mod findings;
 mod head;
 pub mod listing;
 mod minutes;
@@ -20,6 +20,7 @@ mod tiles;
 mod topics;
 #[cfg(feature = "ssr")]
 mod trend;
+pub mod trouble;
 
 #[cfg(feature = "ssr")]
 pub mod query;
@@ -28,6 +29,7 @@ mod settings;
 
 pub use config::{ConfigView, LinkConfigPage, Setting};
 pub use delete::{DeleteLinkPage, DeleteView};
+pub use findings::{FindingCard, FindingsView, Found, LinkFindingsPage, Way};
 pub use overview::LinkOverviewPage;
 pub use partitions::{OpenTopic, PartitionRow};
 pub use topics::{LinkTopicsPage, TopicRow, TopicsTabView, TopicsView};
@@ -36,10 +38,11 @@ pub use topics::{LinkTopicsPage, TopicRow, TopicsTabView, TopicsView};
 pub use choices::of_word;
 
 use crate::{
-    components::{notice::ProblemNotice, title::PageTitle},
+    components::title::PageTitle,
     error::UiError,
     fns::links::LinkEvents,
     pages::{
+        address,
         events::{EventList, EventRow, EventsCard},
         lag::Lag,
         load::{load, shown_or},
@@ -47,6 +50,7 @@ use crate::{
     },
 };
 use head::LinkHead;
+use trouble::Trouble;
 
 /// What stands above every tab of a link.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,8 +77,7 @@ pub struct OverviewView {
     pub behind: Option<Behind>,
     pub troubles: Vec<Trouble>,
     pub findings: Vec<FindingCard>,
-    /// Findings that are not among those.
-    pub more_findings: u32,
+    pub found: Found,
     pub events: Vec<EventRow>,
     pub topics: TopicsView,
 }
@@ -116,44 +119,6 @@ pub struct Series {
     pub p99_ms: Vec<Option<f64>>,
 }
 
-/// Something that keeps a link from copying.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Trouble {
-    /// Without its counters, so that it stays the same while tries go on.
-    pub problem: Problem,
-    /// Since when, how often, when again.
-    pub tries: String,
-}
-
-/// A finding as it is shown.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FindingCard {
-    pub id: String,
-    pub title: String,
-    pub topic: String,
-    pub partition: i32,
-    /// Which offsets are concerned, in words.
-    pub range: String,
-    pub detail: String,
-    pub at_ms: i64,
-    /// Whether a partition is held until somebody chooses.
-    pub held: bool,
-    /// What became of it, for one that is not held.
-    pub outcome: String,
-    /// What may be chosen, for one that is held.
-    pub ways: Vec<Way>,
-}
-
-/// One choice on a held partition.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Way {
-    /// The choice's word in forms.
-    pub word: String,
-    pub label: String,
-    /// What it does to the data.
-    pub explanation: String,
-}
-
 /// What the tab *Events* shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventsView {
@@ -161,16 +126,10 @@ pub struct EventsView {
     pub list: EventList,
 }
 
-/// Returns the name of the link that the address names.
-fn named() -> Memo<String> {
-    let params = use_params_map();
-    Memo::new(move |_| params.with(|params| params.get("name").unwrap_or_default()))
-}
-
 /// The tab *Events*.
 #[component]
 pub fn LinkEventsPage() -> impl IntoView {
-    let name = named();
+    let name = address::part("name");
     let after = crate::pages::events::after();
     let view = load(move || LinkEvents {
         name: name.get(),
@@ -224,15 +183,4 @@ fn LinkFailed(error: UiError) -> impl IntoView {
         </section>
     }
     .into_any()
-}
-
-/// Shows what keeps a link from copying.
-#[component]
-fn TroubleNotice(problem: Problem, tries: Memo<String>) -> impl IntoView {
-    view! {
-        <div class="trouble">
-            <ProblemNotice problem />
-            <p class="muted small num-line">{tries}</p>
-        </div>
-    }
 }

@@ -4,7 +4,7 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::{use_params_map, use_query_map};
+use leptos_router::hooks::use_query_map;
 use model::format;
 
 mod ends;
@@ -30,6 +30,7 @@ use crate::{
         link_forms::{BeginLink, BeginLinkEdit},
     },
     pages::{
+        address,
         load::{load, shown, shown_or},
         overview::Failed,
     },
@@ -50,9 +51,8 @@ pub fn NewLinkPage() -> impl IntoView {
 /// `/links/{link}/edit`: begins to edit and leads to the first step.
 #[component]
 pub fn EditLinkPage() -> impl IntoView {
-    let params = use_params_map();
-    let name = move || params.with(|params| params.get("name").unwrap_or_default());
-    let begun = load(move || BeginLinkEdit { name: name() });
+    let name = address::part("name");
+    let begun = load(move || BeginLinkEdit { name: name.get() });
     view! {
         <Title text="Edit link" />
         {shown(begun, |()| ().into_any())}
@@ -62,13 +62,10 @@ pub fn EditLinkPage() -> impl IntoView {
 /// One step of the form.
 #[component]
 pub fn LinkFormPage() -> impl IntoView {
-    let params = use_params_map();
+    let (id, step) = (address::part("draft"), address::part("step"));
     let query = use_query_map();
     let asked = move || {
-        let (id, step) = params.with(|params| {
-            let get = |name| params.get(name).unwrap_or_default();
-            (get("draft"), get("step"))
-        });
+        let (id, step) = (id.get(), step.get());
         let query = query.with(|query| FormQuery {
             check: query.get("check").is_some(),
             filter: query.get("filter").unwrap_or_default(),
@@ -76,7 +73,6 @@ pub fn LinkFormPage() -> impl IntoView {
             agreed: query.get("agreed").unwrap_or_default(),
             fresh: query.get("fresh").is_some(),
             cluster: query.get("cluster").unwrap_or_default(),
-            conflict: query.get("conflict").is_some(),
         });
         fns::link_forms::LinkForm { id, step, query }
     };

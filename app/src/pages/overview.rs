@@ -51,11 +51,13 @@ pub struct Attention {
 impl Attention {
     /// Tells what keeps a link from copying.
     pub fn of_problem(link: &str, state: State, problem: &Problem) -> Self {
+        let more = problem.and_more();
+        let more = more.map(|more| format!(" ({more})")).unwrap_or_default();
         Self {
             link: link.to_owned(),
             state,
             title: problem.title.clone(),
-            detail: problem.detail.clone(),
+            detail: format!("{}{more}", problem.detail),
             next_step: problem.next_step.clone().unwrap_or_default(),
             decide: false,
         }

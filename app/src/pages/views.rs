@@ -9,13 +9,14 @@ use super::{
     link::{self, listing::Listing},
     overview,
 };
-use crate::{Context, access::Actor};
+use crate::{Context, api::accounts::Person};
 
 /// Returns the view of the page at `address` (path and query) as JSON.
 ///
 /// # Errors
 /// Those of the page's own query; `page.not_live` (404) for a page without live numbers.
-pub async fn of_page(context: &Context, actor: &Actor, address: &str) -> Result<Value, Problem> {
+pub async fn of_page(context: &Context, person: &Person, address: &str) -> Result<Value, Problem> {
+    let actor = &person.actor;
     let (path, query) = address.split_once('?').unwrap_or((address, ""));
     let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     match segments.as_slice() {
@@ -27,7 +28,7 @@ pub async fn of_page(context: &Context, actor: &Actor, address: &str) -> Result<
         }
         ["clusters"] => json(clusters::query::view(context, actor).await?),
         ["clusters", "new", draft, "ladder"] | ["clusters", _, "edit", draft, "ladder"] => {
-            json(cluster_form::query::ladder(context, actor, draft).await?)
+            json(cluster_form::query::ladder(context, person, draft).await?)
         }
         ["clusters", name] => json(cluster::query::view(context, actor, name).await?),
         _ => Err(not_live()),

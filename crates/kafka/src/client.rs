@@ -4,6 +4,7 @@
 //! answer delays only the questions to that broker; asking for a topic never creates it. Omits: fetching and producing,
 //! which have connections of their own ([`Client::open_to_broker`]).
 
+mod about;
 mod ask;
 mod metadata;
 mod shared;
@@ -16,6 +17,7 @@ use kafka_protocol::protocol::StrBytes;
 use model::cluster::ClusterSpec;
 use tokio::time::Instant;
 
+pub use about::AboutBrokers;
 pub use metadata::{Broker, ClusterMetadata, PartitionMetadata, TopicMetadata, Topics};
 
 use crate::{Address, Connection, Error, ErrorCode, Purpose, Settings, Timeouts};

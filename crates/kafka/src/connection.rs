@@ -5,7 +5,9 @@
 //! those behind it is unknown. A closed connection never opens again: its owner opens another and decides what to do
 //! about what was in flight.
 
+mod about;
 mod api_versions;
+mod certificate;
 mod frame;
 mod header;
 mod open;
@@ -55,6 +57,7 @@ struct Handle {
     queue: mpsc::Sender<Outgoing>,
     apis: OnceLock<ApiVersions>,
     round_trip: OnceLock<Duration>,
+    certificate_ends_ms: OnceLock<i64>,
     tasks: TaskTracker,
 }
 
@@ -152,6 +155,7 @@ impl Connection {
                 queue,
                 apis: OnceLock::new(),
                 round_trip: OnceLock::new(),
+                certificate_ends_ms: OnceLock::new(),
                 tasks,
             }),
         }

@@ -117,6 +117,12 @@ pub enum Reach {
         /// Id of the controller, where the cluster tells.
         controller: Option<i32>,
         took_ms: u64,
+        /// Brokers that belong to the cluster, up or not, where it tells.
+        registered: Option<u32>,
+        /// Release of the brokers' software such as `4.1`, where they tell.
+        release: Option<String>,
+        /// When the certificate of the broker that answered ends, milliseconds since the epoch, UTC; none without TLS.
+        certificate_ends_ms: Option<i64>,
     },
     Unreachable {
         /// Problem code such as `connect.dns`.

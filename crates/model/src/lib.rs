@@ -15,6 +15,7 @@ pub mod endpoint;
 pub mod finding;
 pub mod format;
 pub mod link;
+pub mod matching;
 pub mod name;
 pub mod nearest;
 #[cfg(feature = "pattern")]

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::format::grouped;
+
 /// An error report. Every field is safe to show: no secret, no raw remote text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
@@ -30,9 +32,23 @@ pub struct Problem {
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub next_step: Option<String>,
+    /// How many other partitions have the same problem; `detail` names the first one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub more_partitions: Option<u32>,
     /// Faulty input, field by field.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub fields: Vec<FieldError>,
+}
+
+impl Problem {
+    /// Says how many others have the problem, such as "and 41 more partitions"; `None` where it is one's alone.
+    pub fn and_more(&self) -> Option<String> {
+        match self.more_partitions? {
+            0 => None,
+            1 => Some("and 1 more partition".to_owned()),
+            more => Some(format!("and {} more partitions", grouped(i64::from(more)))),
+        }
+    }
 }
 
 /// What is wrong with one input field.

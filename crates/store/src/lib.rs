@@ -44,6 +44,7 @@ pub use decisions::Decision;
 pub use drafts::{Draft, DraftChange, ListedDraft, NewDraft};
 pub use error::StoreError;
 pub use events::{Event, NewEvent, Subject};
+pub use findings::FindingCounts;
 pub use id::new_id;
 pub use intent::{Intent, LinkIntent};
 pub use links::Link;

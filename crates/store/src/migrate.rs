@@ -37,6 +37,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "token_owners",
         include_str!("../migrations/0013_token_owners.sql"),
     ),
+    (
+        "findings_by_state",
+        include_str!("../migrations/0014_findings_by_state.sql"),
+    ),
 ];
 
 /// Runs what is missing.

@@ -222,8 +222,8 @@ impl Tab {
     /// Makes the view anew and says what changed; `None` where it cannot be made now.
     async fn look(&mut self) -> Option<Event> {
         let context = self.api.context().ok()?;
-        let actor = &self.caller.person.as_ref()?.actor;
-        let view = match views::of_page(&context, actor, &self.page).await {
+        let person = self.caller.person.as_ref()?;
+        let view = match views::of_page(&context, person, &self.page).await {
             Ok(view) => view,
             Err(problem) if problem.status >= 500 => return None,
             Err(_) => return Some(self.end("gone")),

@@ -22,7 +22,7 @@ use axum::{
     http::{Request, Response},
 };
 use model::{
-    cluster::{ClusterSpec, Ladder},
+    cluster::{ClusterSpec, Ladder, Reachability},
     finding::Finding,
     plan::Plan,
     problem::Problem,
@@ -48,6 +48,8 @@ pub struct FakeEngine {
     /// What stands at each cluster, by its name; one that is not here does not answer.
     pub listings: Mutex<BTreeMap<String, Listing>>,
     pub records: Mutex<BTreeMap<String, i64>>,
+    /// How clusters answered last, by name.
+    pub reachabilities: Mutex<BTreeMap<String, Reachability>>,
     /// What runs.
     pub statuses: Mutex<Arc<Vec<LinkStatus>>>,
 }
@@ -59,6 +61,10 @@ impl Engine for FakeEngine {
 
     fn statuses(&self) -> Arc<Vec<LinkStatus>> {
         self.statuses.lock().unwrap().clone()
+    }
+
+    fn reachability(&self, cluster: &str) -> Option<Reachability> {
+        self.reachabilities.lock().unwrap().get(cluster).cloned()
     }
 
     fn probe(&self, cluster: ClusterSpec) -> BoxFuture<'_, Ladder> {

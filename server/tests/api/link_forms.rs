@@ -11,7 +11,7 @@ use app::{
     api::{
         accounts::{self, Person},
         drafts::{self, DraftInput, DraftSave},
-        link_forms::{self, Pressed},
+        link_forms::{self, Pressed, Typing},
     },
     engine::{ListedTopic, Listing},
     pages::link_form::{
@@ -531,6 +531,48 @@ async fn rows_are_added_and_removed_by_buttons_and_nothing_typed_is_lost() {
     assert_eq!(kept.source, "west", "other steps' inputs stay");
 }
 
+/// Asks for the preview as a page does that was made when the form had been sent `sent` times.
+async fn type_rows(bench: &Bench, id: &str, draft: LinkDraft, sent: u32) -> PreviewView {
+    let typing = Typing {
+        draft,
+        sent,
+        ..Typing::default()
+    };
+    link_forms::typed(&bench.context, &bench.ann, id, typing)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn what_was_typed_before_the_form_was_sent_does_not_undo_it_when_it_arrives_late() {
+    let bench = bench().await;
+    let id = bench.begin().await;
+    let drafted = async || {
+        let open = link_forms::open(&bench.context, &bench.ann, &id).await;
+        open.unwrap().form
+    };
+    bench.end(&id, Step::Source, "west").await.unwrap();
+    let sent = drafted().await.sent;
+    let page = bench.get(&format!("/links/new/{id}/topics")).await;
+    let hidden = format!("name=\"sent\" value=\"{sent}\"");
+    assert!(page.text.contains(&hidden), "{}", page.text);
+    let typed = topics(&[("include", "prefix", "ord")]);
+    let view = type_rows(&bench, &id, typed.clone(), sent).await;
+    assert_eq!(drafted().await.draft.rows, typed.rows, "typing is kept");
+    assert_eq!(view.counts.matched, 3);
+
+    let whole = topics(&[("include", "prefix", "orders")]);
+    bench.rows(&id, whole.clone(), Pressed::AddRow).await;
+    let rows = drafted().await.draft.rows;
+    assert_eq!(rows.len(), 2);
+    let late = type_rows(&bench, &id, typed, sent).await;
+    assert_eq!(late.counts.matched, 3, "it is answered all the same");
+    assert_eq!(drafted().await.draft.rows, rows);
+    // The page that was made since types on.
+    type_rows(&bench, &id, whole.clone(), sent + 1).await;
+    assert_eq!(drafted().await.draft.rows, whole.rows);
+}
+
 #[tokio::test]
 async fn hostile_and_long_values_are_kept_told_and_shown_as_text() {
     let bench = bench().await;
@@ -649,7 +691,7 @@ async fn somebody_elses_save_is_shown_and_both_changes_come_together() {
 
     let plan = format!("/links/west-east/edit/{}/plan", edit.id);
     let next = bench.finish(&edit.id, "apply", "west-east").await.unwrap();
-    assert_eq!(next, format!("{plan}?conflict=1"));
+    assert_eq!(next, plan);
     let page = bench.get(&next).await;
     assert!(page.text.contains("Someone saved this link meanwhile"));
     assert!(page.text.contains("Theirs") && page.text.contains("Apply mine on top"));

@@ -6,6 +6,7 @@ mod access;
 mod accounts;
 mod cluster_forms;
 mod clusters;
+mod console;
 mod harness;
 mod input;
 mod link_forms;

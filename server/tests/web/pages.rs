@@ -5,7 +5,7 @@ use axum::body::Body;
 use crate::browser::{Page, Site};
 
 /// All addresses that need no more than the link `dr` and its clusters.
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 18] = [
     "/",
     "/links",
     "/links?q=dr",
@@ -13,7 +13,10 @@ const PAGES: [&str; 15] = [
     "/links/dr/topics",
     "/links/dr/config",
     "/links/dr/events",
+    "/links/dr/findings",
     "/links/dr/delete",
+    "/search",
+    "/search?q=dr",
     "/events",
     "/clusters",
     "/clusters/east",

@@ -55,7 +55,7 @@ pub async fn finish(
         Finished::Done(name) if go == "start" => format!("/links/{name}/first"),
         Finished::Done(name) => format!("/links/{name}"),
         Finished::PlanChanged => format!("{plan}?agreed={}", super::in_query(fingerprint)),
-        Finished::Conflict => format!("{plan}?conflict=1"),
+        Finished::Conflict => plan,
     })
 }
 

@@ -22,11 +22,12 @@ use crate::{
     access::{Action, Actor, Resource, authorize},
     api::plans,
     engine::Listing,
-    pages::link_form::view::{FormQuery, Mark, PreviewCounts, PreviewRow, PreviewView},
+    pages::{
+        ROWS,
+        link_form::view::{FormQuery, Mark, PreviewCounts, PreviewRow, PreviewView},
+    },
 };
 
-/// Rows of one page.
-pub const ROWS: usize = 50;
 /// How old a list may be.
 const LIST_AGE: Duration = Duration::from_secs(30);
 /// How many names of one kind are told.
@@ -242,9 +243,9 @@ impl Scene {
             .collect();
         rows.sort_by_key(|row| (rank(row), &row.topic));
         view.found = rows.len() as u32;
-        view.at = query.at.min(view.found.saturating_sub(1)) / ROWS as u32 * ROWS as u32;
+        view.at = query.at.min(view.found.saturating_sub(1)) / ROWS * ROWS;
         let numbers = RowNumbers::of(draft, &view.faults);
-        let page = rows.iter().skip(view.at as usize).take(ROWS);
+        let page = rows.iter().skip(view.at as usize).take(ROWS as usize);
         view.rows = page.map(|row| self.row(row, &records, &numbers)).collect();
         let here: Vec<&String> = view
             .rows

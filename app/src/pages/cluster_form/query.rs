@@ -5,7 +5,6 @@ use model::{cluster::ClusterView, draft::ClusterDraft, problem::Problem};
 use super::{ClusterFormView, ConflictRow, ConflictView, PasteView};
 use crate::{
     Context,
-    access::Actor,
     api::{
         self,
         accounts::Person,
@@ -62,16 +61,10 @@ pub async fn view(
 /// Returns the last test of a draft's settings.
 pub async fn ladder(
     context: &Context,
-    actor: &Actor,
+    person: &Person,
     draft: &str,
 ) -> Result<Option<LadderView>, Problem> {
-    // Who follows a page is signed in: the actor is that person's.
-    let person = Person {
-        actor: actor.clone(),
-        user_id: actor.id.clone(),
-        session_id: String::new(),
-    };
-    let form = cluster_forms::open(context, &person, draft).await?;
+    let form = cluster_forms::open(context, person, draft).await?;
     Ok(ladder_of(context, &form))
 }
 

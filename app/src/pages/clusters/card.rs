@@ -6,7 +6,7 @@ use model::{
     format,
 };
 
-use super::{ClusterCard, ClustersView, LinkOfCluster};
+use super::{CertificateEnd, ClusterCard, ClustersView, LinkOfCluster};
 use crate::{
     access::{Action, Resource},
     components::{
@@ -125,10 +125,13 @@ pub fn ReachSentence(reach: Option<Reachability>) -> impl IntoView {
             brokers,
             controller,
             took_ms,
+            registered,
+            ..
         } => {
-            let brokers = match brokers {
-                1 => "1 broker".to_owned(),
-                count => format!("{count} brokers"),
+            let brokers = match (brokers, registered) {
+                (up, Some(all)) if all >= up => format!("{up} of {all} brokers up"),
+                (1, _) => "1 broker".to_owned(),
+                (count, _) => format!("{count} brokers"),
             };
             let controller = controller.map(|id| format!(", controller {id}"));
             let controller = controller.unwrap_or_default();
@@ -161,6 +164,11 @@ pub fn Facts(card: ClusterCard) -> impl IntoView {
         Some(id) => view! { <bdi class="mono">{id}</bdi> }.into_any(),
         None => view! { <span class="muted">"not seen yet"</span> }.into_any(),
     };
+    let version = match card.version.as_str() {
+        "" => view! { <span class="muted">"not told yet"</span> }.into_any(),
+        version => version.to_owned().into_any(),
+    };
+    let certificate = card.certificate.map(|end| view! { <Certificate end /> });
     view! {
         <dl class="facts">
             <dt>"Addresses"</dt>
@@ -169,11 +177,29 @@ pub fn Facts(card: ClusterCard) -> impl IntoView {
             <dd>{coded(&card.security)} {warnings.collect_view()}</dd>
             <dt>"Kafka id"</dt>
             <dd>{id}</dd>
+            <dt>"Version"</dt>
+            <dd>{version}</dd>
+            {certificate}
             <dt>"Links"</dt>
             <dd><LinksOf links=card.links /></dd>
             <dt>"Last test"</dt>
             <dd><LastTest test=card.test /></dd>
         </dl>
+    }
+}
+
+#[component]
+fn Certificate(end: CertificateEnd) -> impl IntoView {
+    let class = if end.soon { "under warn" } else { "under" };
+    let icon = end
+        .soon
+        .then(|| view! { <Icon glyph=Signal::stored(Glyph::Warning) /> " " });
+    view! {
+        <dt>"Certificate"</dt>
+        <dd>
+            "until " <time datetime=format::datetime(end.at_ms)>{format::moment(end.at_ms)}</time>
+            <span class=class>{icon} {end.words}</span>
+        </dd>
     }
 }
 

@@ -1,15 +1,18 @@
 //! What `/clusters` shows.
 
 use model::{
-    cluster::{ClusterView, SaslView, Tls},
+    cluster::{ClusterView, Reach, Reachability, SaslView, Tls},
     draft::ClusterDraft,
+    format::grouped,
     problem::Problem,
     saved_draft::DraftKind,
     status::{LinkStatus, State},
 };
 use store::{Link, PageQuery};
 
-use super::{ClusterCard, ClustersPageView, ClustersView, DraftLine, LinkOfCluster};
+use super::{
+    CertificateEnd, ClusterCard, ClustersPageView, ClustersView, DraftLine, LinkOfCluster,
+};
 use crate::{
     Context,
     access::{Action, Actor, Resource, missing_role},
@@ -45,6 +48,8 @@ pub async fn view(context: &Context, actor: &Actor) -> Result<ClustersView, Prob
 pub fn card(context: &Context, cluster: &ClusterView, links: &[LinkEnds]) -> ClusterCard {
     let test = context.ladders.last(&cluster.id);
     let warnings = ClusterDraft::of(cluster).warnings();
+    let reach = context.engine.reachability(cluster.name.as_str());
+    let (version, certificate) = told(reach.as_ref(), context.now_ms);
     ClusterCard {
         name: cluster.name.to_string(),
         title: cluster.title.clone(),
@@ -56,9 +61,44 @@ pub fn card(context: &Context, cluster: &ClusterView, links: &[LinkEnds]) -> Clu
             .collect(),
         cluster_id: cluster.cluster_id.clone(),
         links: links_of(cluster.name.as_str(), links),
-        reach: context.engine.reachability(cluster.name.as_str()),
+        version,
+        certificate,
+        reach,
         test: test.map(|seen| LadderView::of(seen, cluster.revision, context.now_ms)),
         revision: cluster.revision,
+    }
+}
+
+/// Returns what the brokers told of their release and certificate.
+fn told(reach: Option<&Reachability>, now_ms: i64) -> (String, Option<CertificateEnd>) {
+    let Some(Reach::Reachable {
+        release,
+        certificate_ends_ms,
+        ..
+    }) = reach.map(|reach| &reach.answer)
+    else {
+        return (String::new(), None);
+    };
+    let version = release.as_ref().map(|release| format!("Kafka {release}"));
+    let certificate = certificate_ends_ms.map(|at_ms| certificate_end(at_ms, now_ms));
+    (version.unwrap_or_default(), certificate)
+}
+
+/// A certificate that ends within two weeks is worth a warning (UX 4j).
+fn certificate_end(at_ms: i64, now_ms: i64) -> CertificateEnd {
+    const DAY_MS: i64 = 24 * 3_600_000;
+    const SOON_DAYS: i64 = 14;
+    let days = (at_ms - now_ms).div_euclid(DAY_MS);
+    CertificateEnd {
+        at_ms,
+        words: match days {
+            ..0 => "It has ended: renew it.".to_owned(),
+            0 => "It ends today: renew it.".to_owned(),
+            1 => "1 more day: renew it.".to_owned(),
+            2..SOON_DAYS => format!("{days} more days: renew it."),
+            days => format!("{} more days", grouped(days)),
+        },
+        soon: days < SOON_DAYS,
     }
 }
 
@@ -146,6 +186,23 @@ async fn drafts(context: &Context, person: &Person) -> Result<Vec<DraftLine>, Pr
 mod tests {
     use super::*;
     use model::cluster::SaslMechanism;
+
+    #[test]
+    fn a_certificate_that_ends_within_two_weeks_is_worth_a_warning() {
+        const DAY_MS: i64 = 24 * 3_600_000;
+        let now_ms = 1_000 * DAY_MS;
+        for (days, words, soon) in [
+            (400, "400 more days", false),
+            (14, "14 more days", false),
+            (13, "13 more days: renew it.", true),
+            (1, "1 more day: renew it.", true),
+            (0, "It ends today: renew it.", true),
+            (-1, "It has ended: renew it.", true),
+        ] {
+            let end = certificate_end(now_ms + days * DAY_MS + 5, now_ms);
+            assert_eq!((end.words.as_str(), end.soon), (words, soon));
+        }
+    }
 
     #[test]
     fn security_is_told_in_words() {

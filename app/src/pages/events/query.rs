@@ -12,10 +12,9 @@ use crate::{
         List,
         events::{self, EventView},
     },
+    pages::ROWS,
 };
 
-/// Events on one page.
-const ROWS: u32 = 50;
 /// Changed values that are listed of one event at most.
 const MOST_CHANGES: usize = 100;
 /// Longest shown value, characters.

@@ -1,47 +1,40 @@
 //! What may be done to a link: verbs that act at once and offer the way back, and the ways to its forms.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 use model::link::Phase;
 
 use super::Head;
 use crate::{
-    access::{Action, Resource, missing_role},
+    access::{Action, Resource},
     components::{
-        frame::visitor,
+        allowed::{ButtonLink, lacking},
         icon::{Glyph, Icon},
         notice::ActionNotice,
         post::{Post, PostForm},
     },
+    pages::address,
 };
-
-/// Says why the visitor may not do something, `None` where it is allowed.
-pub fn refusal(action: Action, link: &str) -> Option<String> {
-    let actor = visitor().actor?;
-    let role = missing_role(&actor, action, Resource::Link(link))?;
-    Some(format!("Needs the role {}.", role.as_str()))
-}
 
 /// Buttons of a link, by its phase.
 #[component]
 pub fn Actions(#[prop(into)] head: Signal<Head>, run: Post) -> impl IntoView {
     let name = head.with_untracked(|head| head.name.clone());
     let phase = Memo::new(move |_| head.with(|head| head.phase));
-    let run_refusal = refusal(Action::Run, &name);
-    let change_refusal = refusal(Action::Change, &name);
-    let reasons = reasons(run_refusal.as_deref(), change_refusal.as_deref());
+    let may_not_run = lacking(Action::Run, Resource::Link(&name));
+    let may_not_change = lacking(Action::Change, Resource::Link(&name));
+    let reasons = reasons(may_not_run.as_deref(), may_not_change.as_deref());
     let verb = {
-        let (name, refusal) = (name.clone(), run_refusal.clone());
+        let (name, lacking) = (name.clone(), may_not_run);
         move |verb: &'static str, label: &'static str| {
-            let (name, refusal) = (name.clone(), refusal.clone());
-            view! { <VerbButton run name verb label refusal /> }
+            let (name, lacking) = (name.clone(), lacking.clone());
+            view! { <VerbButton run name verb label lacking /> }
         }
     };
     let way = {
-        let (name, refusal) = (name.clone(), change_refusal);
-        move |to: &'static str, label: &'static str, class: &'static str| {
-            let (href, refusal) = (format!("/links/{name}/{to}"), refusal.clone());
-            view! { <Way href label class refusal /> }
+        let (name, lacking) = (name.clone(), may_not_change);
+        move |to: &'static str, word: &'static str, class: &'static str| {
+            let (href, lacking) = (format!("/links/{name}/{to}"), lacking.clone());
+            view! { <ButtonLink href word class lacking /> }
         }
     };
     let buttons = move || {
@@ -79,48 +72,29 @@ fn VerbButton(
     name: String,
     verb: &'static str,
     label: &'static str,
-    refusal: Option<String>,
+    lacking: Option<String>,
 ) -> impl IntoView {
-    let refused = refusal.is_some();
+    let refused = lacking.is_some();
     view! {
         <PostForm post=run>
             <input type="hidden" name="name" value=name />
             <input type="hidden" name="verb" value=verb />
-            <button type="submit" disabled=move || refused || run.is_pending() title=refusal>
+            <button type="submit" disabled=move || refused || run.is_pending() title=lacking>
                 {label}
             </button>
         </PostForm>
     }
 }
 
-#[component]
-fn Way(
-    href: String,
-    label: &'static str,
-    class: &'static str,
-    refusal: Option<String>,
-) -> impl IntoView {
-    match refusal {
-        None => view! { <a class=class href=href rel="external">{label}</a> }.into_any(),
-        Some(reason) => view! {
-            <button type="button" class=class disabled=true title=reason>
-                {label}
-            </button>
-        }
-        .into_any(),
-    }
-}
-
 /// Says what was done just now, with the way back.
 #[component]
 pub fn Done(name: String, run: Post) -> impl IntoView {
-    let query = use_query_map();
-    let done = Memo::new(move |_| query.with(|query| query.get("done").unwrap_or_default()));
+    let done = address::asked("done");
     let notice = move || {
         let (text, undo) = words(&done.get())?;
         let name = name.clone();
         let form = undo.map(|verb| {
-            view! { <VerbButton run name verb label="Undo" refusal=None /> }
+            view! { <VerbButton run name verb label="Undo" lacking=None /> }
         });
         Some(view! {
             <div class="notice done" role="status">

@@ -4,11 +4,14 @@ use leptos::prelude::*;
 use model::format;
 use serde::{Deserialize, Serialize};
 
-use super::{Head, failed, head::LinkHead, named};
+use super::{Head, failed, head::LinkHead};
 use crate::{
     components::title::PageTitle,
     fns::links::LinkConfig,
-    pages::load::{load, shown_or},
+    pages::{
+        address,
+        load::{load, shown_or},
+    },
 };
 
 /// What the tab *Config* shows.
@@ -33,7 +36,7 @@ pub struct Setting {
 /// `/links/{link}/config`.
 #[component]
 pub fn LinkConfigPage() -> impl IntoView {
-    let name = named();
+    let name = address::part("name");
     let view = load(move || LinkConfig { name: name.get() });
     view! {
         <PageTitle text=move || format!("{} settings", name.get()) />

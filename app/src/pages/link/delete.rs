@@ -3,17 +3,21 @@
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Head, actions::refusal, failed, named};
+use super::{Head, failed};
 use crate::{
-    access::Action,
+    access::{Action, Resource},
     components::{
+        allowed::lacking,
         field::TextField,
         notice::{ActionNotice, ErrorSummary},
         post::{Post, PostForm},
         title::PageTitle,
     },
     fns::links::{DeleteLink, LinkToDelete},
-    pages::load::{load, shown_or},
+    pages::{
+        address,
+        load::{load, shown_or},
+    },
 };
 
 /// What the page shows.
@@ -27,7 +31,7 @@ pub struct DeleteView {
 /// Asks whether a link shall go.
 #[component]
 pub fn DeleteLinkPage() -> impl IntoView {
-    let name = named();
+    let name = address::part("name");
     let view = load(move || LinkToDelete { name: name.get() });
     view! {
         <PageTitle text=move || format!("Delete {}", name.get()) />
@@ -39,8 +43,7 @@ pub fn DeleteLinkPage() -> impl IntoView {
 fn Question(view: DeleteView) -> impl IntoView {
     let name = view.head.name;
     let back = format!("/links/{name}");
-    let refusal = refusal(Action::Delete, &name);
-    let body = match (view.may, refusal) {
+    let body = match (view.may, lacking(Action::Delete, Resource::Link(&name))) {
         (_, Some(reason)) => {
             view! { <p class="body">"You may not delete this link. " {reason}</p> }.into_any()
         }

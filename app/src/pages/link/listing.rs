@@ -4,9 +4,6 @@ use model::status::State;
 
 use crate::pages::address;
 
-/// Rows on one page.
-pub const ROWS: u32 = 50;
-
 /// States that a topic may have, worst first.
 pub const STATES: [State; 11] = [
     State::NeedsDecision,

@@ -2,7 +2,6 @@
 
 use model::{
     Name,
-    finding::{Finding, FindingState},
     format,
     link::{LinkSpec, LinkView, Phase},
     nearest::nearest,
@@ -13,16 +12,17 @@ use model::{
 };
 use store::{Link, PageQuery};
 
+mod found;
 mod rows;
 
 use super::{
-    Behind, ConfigView, DeleteView, EventsView, FindingCard, Head, Now, OverviewView, Series,
-    Trouble, Way, choices, listing::Listing, settings, topics::TopicsTabView, trend,
+    Behind, ConfigView, DeleteView, EventsView, FindingsView, Head, Now, OverviewView, Series,
+    Trouble, listing::Listing, settings, topics::TopicsTabView, trend,
 };
 use crate::{
     Context,
     access::Actor,
-    api::{findings, links, status},
+    api::{links, status},
     error::UiError,
     pages::{events, lag::Lag},
 };
@@ -32,11 +32,6 @@ use rows::{page_of, worst_of};
 const WORST_TOPICS: usize = 10;
 /// Events on the overview.
 const LAST_EVENTS: u32 = 5;
-/// Findings that are looked through for held ones.
-const LOOKED_THROUGH: u32 = 200;
-/// Held findings, and others, on the overview.
-const MOST_HELD: usize = 20;
-const MOST_OTHERS: usize = 5;
 /// Share of the time from which a brake is felt.
 const LEAST_SHARE: f64 = 0.01;
 /// Names that resemble an unknown one.
@@ -49,17 +44,16 @@ pub async fn overview(
     name: &str,
 ) -> Result<OverviewView, Problem> {
     let link = links::readable(context, actor, name).await?;
-    let found = findings::of(context, &link, &PageQuery::first(LOOKED_THROUGH)).await?;
+    let (found, cards) = found::worst(context, &link).await?;
     let events = events::query::last(context, &link, LAST_EVENTS).await?;
     let history = context.engine.history(name).unwrap_or_default();
-    let (cards, more_findings) = cards(&found.items, found.next.is_some());
     Ok(status::with(context, &link, |link, status| OverviewView {
         head: head(context, link, status),
         now: now(context, &link.spec, status, &history),
         behind: behind(link, status),
         troubles: status.problems.iter().map(trouble).collect(),
         findings: cards,
-        more_findings,
+        found,
         events,
         topics: worst_of(status, WORST_TOPICS),
         series: series(&history),
@@ -106,6 +100,24 @@ pub async fn events(
     Ok(EventsView {
         head: head_of(context, actor, name).await?,
         list: events::query::of_link(context, actor, name, after).await?,
+    })
+}
+
+/// Returns one page of all findings, those that are held first; `after` is the cursor of the page before, or empty.
+pub async fn findings(
+    context: &Context,
+    actor: &Actor,
+    name: &str,
+    after: &str,
+) -> Result<FindingsView, Problem> {
+    let link = links::readable(context, actor, name).await?;
+    let (found, items, next) = found::page(context, &link, after).await?;
+    Ok(FindingsView {
+        head: status::with(context, &link, |link, status| head(context, link, status)),
+        found,
+        items,
+        next,
+        further: !after.is_empty(),
     })
 }
 
@@ -222,7 +234,8 @@ fn behind(link: &Link, status: &LinkStatus) -> Option<Behind> {
     })
 }
 
-fn trouble(problem: &Problem) -> Trouble {
+/// Returns a problem as the pages of its link show it.
+pub fn trouble(problem: &Problem) -> Trouble {
     let since = problem
         .first_seen_ms
         .map(|ms| format!("since {}", format::moment(ms)));
@@ -239,81 +252,17 @@ fn trouble(problem: &Problem) -> Trouble {
     let next = problem
         .next_try_ms
         .map(|ms| format!("next try at {} UTC", format::time(ms)));
-    let parts: Vec<String> = [since, count, next].into_iter().flatten().collect();
+    let parts = [problem.and_more(), since, count, next];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
     Trouble {
         problem: Problem {
             first_seen_ms: None,
             count: None,
             next_try_ms: None,
+            more_partitions: None,
             next_step,
             ..problem.clone()
         },
         tries: parts.join(" · "),
-    }
-}
-
-/// Returns the held findings, then the newest others, and how many are left out.
-fn cards(found: &[Finding], more: bool) -> (Vec<FindingCard>, u32) {
-    let held = |finding: &&Finding| finding.state == FindingState::Held;
-    let all_held = found.iter().filter(held);
-    let others = found.iter().filter(|finding| !held(finding));
-    let shown = all_held.take(MOST_HELD).chain(others.take(MOST_OTHERS));
-    let cards: Vec<FindingCard> = shown.map(card).collect();
-    let left = found.len() - cards.len() + usize::from(more);
-    (cards, left as u32)
-}
-
-fn card(finding: &Finding) -> FindingCard {
-    let held = finding.state == FindingState::Held;
-    let way = |choice: &model::finding::Choice| Way {
-        word: choices::word(*choice).to_owned(),
-        label: choices::label(*choice).to_owned(),
-        explanation: choices::explanation(finding.kind, *choice).to_owned(),
-    };
-    let ways = finding.kind.choices().iter().filter(|_| held).map(way);
-    FindingCard {
-        id: finding.id.clone(),
-        title: choices::title(finding.kind).to_owned(),
-        topic: finding.topic.clone(),
-        partition: finding.partition,
-        range: range(finding),
-        detail: match &finding.broker_error {
-            Some(name) if !finding.detail.contains(name.as_str()) => {
-                format!("{} ({name})", finding.detail)
-            }
-            _ => finding.detail.clone(),
-        },
-        at_ms: finding.found_at_ms,
-        held,
-        outcome: outcome(&finding.state),
-        ways: ways.collect(),
-    }
-}
-
-fn range(finding: &Finding) -> String {
-    let offsets = |side: &str, range: Option<(i64, i64)>| match range {
-        Some((from, to)) if to == from + 1 => {
-            format!(", offset {} at the {side}", format::grouped(from))
-        }
-        Some((from, to)) if to > from => format!(
-            ", offsets {} to {} at the {side}",
-            format::grouped(from),
-            format::grouped(to - 1)
-        ),
-        _ => String::new(),
-    };
-    let source = offsets("source", finding.source);
-    source + &offsets("destination", finding.destination)
-}
-
-fn outcome(state: &FindingState) -> String {
-    match state {
-        FindingState::Held => String::new(),
-        FindingState::Recorded => "Recorded; copying went on.".to_owned(),
-        FindingState::Decided { choice, by, at_ms } => format!(
-            "{by} chose \"{}\" at {}.",
-            choices::label(*choice),
-            format::moment(*at_ms)
-        ),
     }
 }

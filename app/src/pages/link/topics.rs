@@ -10,20 +10,20 @@ use serde::{Deserialize, Serialize};
 use super::{
     Head, failed,
     head::LinkHead,
-    listing::{self, Listing, ROWS, STATES, Sort},
-    named,
+    listing::{self, Listing, STATES, Sort},
     partitions::{OpenTopic, Partitions},
 };
 use crate::{
     components::{
         badge::StateBadge,
         coded::coded,
-        order::{SteadyOrder, WaitingUpdates},
+        order::{SteadyOrder, SteadyRows},
         title::PageTitle,
     },
     fns::links::LinkTopics,
     live,
     pages::{
+        ROWS, address,
         lag::amount,
         load::{load, shown_or},
     },
@@ -80,7 +80,7 @@ pub enum Place {
 /// `/links/{link}/topics`.
 #[component]
 pub fn LinkTopicsPage() -> impl IntoView {
-    let name = named();
+    let name = address::part("name");
     let query = use_query_map();
     let listing = Memo::new(move |_| query.with(|query| Listing::of(|key| query.get(key))));
     let view = load(move || LinkTopics {
@@ -189,13 +189,7 @@ fn Table(view: Memo<TopicsView>, listing: Listing, base: String) -> impl IntoVie
         move |topic: String| view! { <Row topic view listing=listing.clone() base=base.clone() /> }
     };
     view! {
-        <div
-            class="table-wrap"
-            on:pointerenter=move |_| order.hold(true)
-            on:pointerleave=move |_| order.hold(false)
-            on:focusin=move |_| order.hold(true)
-            on:focusout=move |_| order.hold(false)
-        >
+        <SteadyRows order>
             <table class="cards">
                 <caption class="unseen">"Topics of this link"</caption>
                 <thead>
@@ -205,8 +199,7 @@ fn Table(view: Memo<TopicsView>, listing: Listing, base: String) -> impl IntoVie
                     <For each=move || order.shown.get() key=String::clone children=row />
                 </tbody>
             </table>
-        </div>
-        <WaitingUpdates order />
+        </SteadyRows>
     }
 }
 

@@ -7,7 +7,15 @@ use super::{
     step::Step,
     view::{ClusterChoice, FormView},
 };
-use crate::{components::notice::ActionNotice, error::answered, fns::link_forms::SaveLinkEnd};
+use crate::{
+    access::{Action, Resource},
+    components::{
+        allowed::{ButtonLink, lacking},
+        notice::ActionNotice,
+    },
+    error::answered,
+    fns::link_forms::SaveLinkEnd,
+};
 
 /// Chooses the source or the destination among the clusters that are connected.
 #[component]
@@ -35,6 +43,7 @@ pub fn EndStep(view: FormView, clusters: Vec<ClusterChoice>) -> impl IntoView {
         view! { <ClusterCard cluster chosen /> }
     });
     let connect = format!("/clusters/new?then={}", view.place.path(step));
+    let lacking = lacking(Action::Create, Resource::Clusters);
     view! {
         <ActionNotice error />
         <form method="post" action=SaveLinkEnd::url() class="card">
@@ -58,7 +67,8 @@ pub fn EndStep(view: FormView, clusters: Vec<ClusterChoice>) -> impl IntoView {
                 <p class="field-error" id="end-fault">{fault}</p>
             </div>
             <footer>
-                <a class="button" href=connect rel="external">"Connect another cluster"</a>
+                <ButtonLink href=connect word="Connect another cluster" lacking=lacking.clone() />
+                <span class="hint">{lacking}</span>
                 <Onward place=view.place step />
             </footer>
         </form>

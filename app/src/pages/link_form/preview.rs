@@ -7,10 +7,10 @@ use super::{
     step::{Place, Step},
     view::{Mark, PreviewRow, PreviewView},
 };
-use crate::components::{badge::Badge, coded::coded, icon::Glyph, notice::ProblemNotice};
-
-/// Rows of one page.
-const ROWS: u32 = 50;
+use crate::{
+    components::{badge::Badge, coded::coded, icon::Glyph, notice::ProblemNotice},
+    pages::ROWS,
+};
 
 /// Returns what to do on every input of the form, and when it is sent: ask for the preview once the typing rests.
 #[cfg(feature = "hydrate")]

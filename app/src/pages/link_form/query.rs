@@ -50,6 +50,7 @@ pub async fn view(
         place: open.place.clone(),
         step,
         draft,
+        sent: open.form.sent,
         saved_at_ms: open.saved_at_ms,
         now_ms: context.now_ms,
         faults,

@@ -38,6 +38,7 @@ pub fn TopicsStep(view: FormView, preview: PreviewView) -> impl IntoView {
                 "Preview"
             </button>
             <input type="hidden" name="id" value=view.place.id.clone() />
+            <input type="hidden" name="sent" value=view.sent.to_string() />
             <div class="stack">
                 <Rows view=view.clone() shown />
                 <Names view=view.clone() shown />

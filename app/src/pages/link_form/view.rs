@@ -15,6 +15,8 @@ pub struct FormView {
     pub place: Place,
     pub step: Step,
     pub draft: LinkDraft,
+    /// How often the form was sent.
+    pub sent: u32,
     /// When the draft was last saved, and when this page was made; milliseconds since the epoch, UTC.
     pub saved_at_ms: i64,
     pub now_ms: i64,
@@ -139,6 +141,4 @@ pub struct FormQuery {
     pub fresh: bool,
     /// A cluster that was just connected for this form.
     pub cluster: String,
-    /// Whether an attempt to save met somebody else's change.
-    pub conflict: bool,
 }

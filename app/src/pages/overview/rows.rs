@@ -4,10 +4,14 @@ use leptos::prelude::*;
 use model::format;
 
 use super::{LinkRow, OverviewView};
-use crate::components::{
-    badge::StateBadge,
-    order::{SteadyOrder, WaitingUpdates},
-    spark::Spark,
+use crate::{
+    access::{Action, Resource},
+    components::{
+        allowed::{ButtonLink, lacking},
+        badge::StateBadge,
+        order::{SteadyOrder, SteadyRows},
+        spark::Spark,
+    },
 };
 
 /// All links, worst first.
@@ -16,23 +20,19 @@ pub fn LinksTable(view: ReadSignal<OverviewView>) -> impl IntoView {
     let newest = Memo::new(move |_| view.with(|view| view.order.clone()));
     let order = SteadyOrder::of(newest);
     let count = Memo::new(move |_| view.with(|view| view.order.len()));
+    let missing = lacking(Action::Create, Resource::Links);
     view! {
         <section class="card" aria-labelledby="links-title">
             <header>
                 <h2 id="links-title">"Links"</h2>
                 <span class="pill">{move || format!("all {}", count.get())}</span>
                 <span class="aside">
-                    <a class="button primary" href="/links/new" rel="external">"New link"</a>
+                    <span>{missing.clone()}</span>
+                    <ButtonLink href="/links/new" word="New link" class="button primary" lacking=missing />
                 </span>
             </header>
             <Show when=move || count.get() != 0 fallback=move || view! { <NoLinks view /> }>
-                <div
-                    class="table-wrap"
-                    on:pointerenter=move |_| order.hold(true)
-                    on:pointerleave=move |_| order.hold(false)
-                    on:focusin=move |_| order.hold(true)
-                    on:focusout=move |_| order.hold(false)
-                >
+                <SteadyRows order>
                     <table class="cards">
                         <caption class="unseen">"Links, worst first"</caption>
                         <thead>
@@ -53,8 +53,7 @@ pub fn LinksTable(view: ReadSignal<OverviewView>) -> impl IntoView {
                             </For>
                         </tbody>
                     </table>
-                </div>
-                <WaitingUpdates order />
+                </SteadyRows>
             </Show>
         </section>
     }
@@ -107,24 +106,27 @@ fn Row(name: String, view: ReadSignal<OverviewView>) -> impl IntoView {
 #[component]
 fn NoLinks(view: ReadSignal<OverviewView>) -> impl IntoView {
     let clusters_missing = move || view.with(|view| view.clusters_missing);
+    let (link, cluster) = (
+        lacking(Action::Create, Resource::Links),
+        lacking(Action::Create, Resource::Clusters),
+    );
+    let hint = link.clone();
     view! {
         <div class="empty">
             <p>
                 "Here stand the links: what is copied from where to where, how fast, and how far behind it is. There is none yet."
             </p>
-            <Show
-                when=clusters_missing
-                fallback=|| view! {
-                    <a class="button primary" href="/links/new" rel="external">"Make the first link"</a>
-                }
-            >
+            {move || clusters_missing().then(|| view! {
                 <p class="muted">"A link needs two clusters. The form for a new link can connect them, too."</p>
-                <p>
-                    <a class="button primary" href="/links/new" rel="external">"Make the first link"</a>
+            })}
+            <p>
+                <ButtonLink href="/links/new" word="Make the first link" class="button primary" lacking=link />
+                {move || clusters_missing().then(|| view! {
                     " "
-                    <a class="button" href="/clusters/new" rel="external">"Connect a cluster"</a>
-                </p>
-            </Show>
+                    <ButtonLink href="/clusters/new" word="Connect a cluster" lacking=cluster.clone() />
+                })}
+            </p>
+            <p class="hint">{hint}</p>
         </div>
     }
 }

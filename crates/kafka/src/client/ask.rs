@@ -105,7 +105,7 @@ impl Client {
     }
 
     /// Every address we know: those we are connected to first, the rest in random order.
-    fn candidates(&self) -> Vec<Arc<SharedConnection>> {
+    pub(super) fn candidates(&self) -> Vec<Arc<SharedConnection>> {
         let known: Vec<_> = self
             .view()
             .brokers

@@ -18,11 +18,17 @@ const SOFTWARE: (&str, &str) = ("causeway", env!("CARGO_PKG_VERSION"));
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ApiVersions {
     ranges: HashMap<i16, (i16, i16)>,
+    /// Highest `metadata.version` that the broker's software supports (KIP-584); none before 3.0 and with ZooKeeper.
+    metadata_version: Option<i16>,
 }
 
 impl ApiVersions {
     pub(super) fn get(&self, api_key: i16) -> Option<(i16, i16)> {
         self.ranges.get(&api_key).copied()
+    }
+
+    pub(super) fn metadata_version(&self) -> Option<i16> {
+        self.metadata_version
     }
 
     /// Reads a body; versions from 3 on are flexible, and a refusal (35) always has version 0.
@@ -42,8 +48,44 @@ impl ApiVersions {
             }
             ranges.insert(api_key, range);
         }
-        Some((code, Self { ranges }))
+        // What follows may be missing or strange without harm: only the versions decide what is asked.
+        let metadata_version = flexible.then(|| supported(body)).flatten();
+        Some((
+            code,
+            Self {
+                ranges,
+                metadata_version,
+            },
+        ))
     }
+}
+
+/// Reads the highest supported `metadata.version` from the `SupportedFeatures` behind a flexible body's ranges.
+fn supported(mut body: Bytes) -> Option<i16> {
+    const SUPPORTED_FEATURES: u32 = 0;
+    let _throttle_time_ms = body.try_get_i32().ok()?;
+    for _ in 0..header::varint(&mut body)? {
+        let (tag, len) = (header::varint(&mut body)?, header::varint(&mut body)?);
+        let mut field = cut(&mut body, len)?;
+        if tag != SUPPORTED_FEATURES {
+            continue;
+        }
+        for _ in 0..header::varint(&mut field)?.saturating_sub(1) {
+            let len = header::varint(&mut field)?.saturating_sub(1);
+            let name = cut(&mut field, len)?;
+            let (_lowest, highest) = (field.try_get_i16().ok()?, field.try_get_i16().ok()?);
+            header::skip_tags(&mut field)?;
+            if name == "metadata.version" {
+                return Some(highest);
+            }
+        }
+    }
+    None
+}
+
+fn cut(bytes: &mut Bytes, len: u32) -> Option<Bytes> {
+    let len = len as usize;
+    (bytes.remaining() >= len).then(|| bytes.split_to(len))
 }
 
 /// Asks for the broker's versions, in version 3 and where the broker does not know it in version 0.
@@ -121,6 +163,21 @@ mod tests {
         let (code, versions) = ApiVersions::read(body, 3).unwrap();
         assert_eq!(code, ErrorCode::UNSUPPORTED_VERSION);
         assert_eq!(versions.get(18), Some((0, 2)));
+    }
+
+    #[test]
+    fn tells_the_metadata_version_that_the_brokers_software_supports() {
+        let mut body = b"\0\0\x01\0\0\0\0\x01\x00".to_vec();
+        let mut field = b"\x03\x0fkraft.versio_\0\0\0\x01\0".to_vec();
+        field.extend(b"\x11metadata.version\0\x07\0\x1e\0");
+        body.push(u8::try_from(field.len()).unwrap());
+        body.extend(&field);
+        let read = |body: Vec<u8>| ApiVersions::read(body.into(), 3).unwrap().1;
+        assert_eq!(read(body.clone()).metadata_version(), Some(30));
+        // What is cut off, or of an absurd length, tells nothing and breaks nothing.
+        for end in 3..body.len() {
+            assert_eq!(read(body[..end].to_vec()).metadata_version(), None);
+        }
     }
 
     #[test]

@@ -64,8 +64,12 @@ async fn open_untimed(address: &Address, settings: &Settings) -> Result<Connecti
     let tcp = dial(address, &addresses, settings.timeouts.connect).await?;
     let round_trip = dialled.elapsed();
     let stream = secure(tcp, address, settings).await?;
+    let certificate_ends_ms = stream.certificate_ends_ms();
     let connection = Connection::start(stream, address, settings);
     let _ = connection.handle.round_trip.set(round_trip);
+    if let Some(ends_ms) = certificate_ends_ms {
+        let _ = connection.handle.certificate_ends_ms.set(ends_ms);
+    }
     connection.greet(settings).await?;
     sasl::sign_in(&connection, settings).await?;
     Ok(connection)

@@ -143,6 +143,12 @@ impl Partition {
             .or(self.position.as_ref())
     }
 
+    /// Says what is wrong with the partition, by its name.
+    pub(super) fn naming(&self, what: &str) -> String {
+        let (topic, partition) = (&self.identity.source_topic, self.identity.partition);
+        format!("`{topic}`, partition {partition}: {what}")
+    }
+
     /// Returns how many requests are in flight.
     pub(super) fn in_flight(&self) -> usize {
         self.flow.as_ref().map_or(0, Flow::in_flight)

@@ -8,6 +8,7 @@ on_both!(
     the_same_finding_again_has_its_new_state_and_first_time,
     lists_newest_first_page_by_page,
     a_foreign_cursor_is_refused,
+    held_ones_come_first_on_whatever_page,
 );
 
 fn found(id: &str, found_at_ms: i64) -> Finding {
@@ -81,6 +82,51 @@ async fn lists_newest_first_page_by_page(db: &Db) {
         query.after = page.next;
     }
     assert_eq!(ids, ["b", "e", "d", "c", "a"]);
+}
+
+async fn held_ones_come_first_on_whatever_page(db: &Db) {
+    let store = db.open().await;
+    let recorded = |id: &str, at| Finding {
+        state: FindingState::Recorded,
+        ..found(id, at)
+    };
+    for finding in [
+        recorded("a", 50),
+        found("b", 10),
+        recorded("c", 30),
+        found("d", 20),
+        recorded("e", 5),
+        found("f", 10),
+    ] {
+        store.save_finding("link", &finding).await.unwrap();
+    }
+    store.save_finding("other", &found("x", 40)).await.unwrap();
+    for limit in 1..=7 {
+        let (mut ids, mut query) = (Vec::new(), PageQuery::first(limit));
+        loop {
+            let page = store.findings_held_first("link", &query).await.unwrap();
+            ids.extend(page.items.into_iter().map(|finding| finding.id));
+            if page.next.is_none() {
+                break;
+            }
+            query.after = page.next;
+        }
+        assert_eq!(ids, ["d", "f", "b", "a", "c", "e"], "{limit} on a page");
+    }
+    let counts = |all, held| FindingCounts { all, held };
+    assert_eq!(store.count_findings("link").await.unwrap(), counts(6, 3));
+    assert_eq!(store.count_findings("none").await.unwrap(), counts(0, 0));
+    let foreign = PageQuery {
+        after: Some("20_d".to_owned()),
+        limit: 2,
+    };
+    assert_eq!(
+        store
+            .findings_held_first("link", &foreign)
+            .await
+            .unwrap_err(),
+        StoreError::Cursor
+    );
 }
 
 async fn a_foreign_cursor_is_refused(db: &Db) {

@@ -3,14 +3,18 @@
 use std::cmp::Reverse;
 
 use model::{
+    matching::fit,
     nearest::nearest,
     status::{LinkStatus, PartitionStatus, TopicStatus},
 };
 
-use crate::pages::link::{
-    listing::{Listing, ROWS, Sort},
-    partitions::{MOST, OpenTopic, PartitionRow},
-    topics::{TopicRow, TopicsView},
+use crate::pages::{
+    ROWS,
+    link::{
+        listing::{Listing, Sort},
+        partitions::{MOST, OpenTopic, PartitionRow},
+        topics::{TopicRow, TopicsView},
+    },
 };
 
 /// Topics that resemble a filter which nothing matches.
@@ -63,17 +67,9 @@ fn view(status: &LinkStatus, listing: &Listing, rows: usize) -> TopicsView {
 fn matches(topic: &TopicStatus, listing: &Listing) -> bool {
     let in_state = listing.state.is_none_or(|state| state == topic.state);
     in_state
-        && (contains(&topic.topic, &listing.filter)
-            || contains(&topic.mirror_topic, &listing.filter))
-}
-
-/// Says whether `name` holds `part`, whatever the case of its ASCII letters.
-fn contains(name: &str, part: &str) -> bool {
-    part.is_empty()
-        || name
-            .as_bytes()
-            .windows(part.len())
-            .any(|window| window.eq_ignore_ascii_case(part.as_bytes()))
+        && [&topic.topic, &topic.mirror_topic]
+            .into_iter()
+            .any(|name| fit(name, &listing.filter).is_some())
 }
 
 fn sort(topics: &mut [&TopicStatus], sort: Sort) {

@@ -182,7 +182,7 @@ impl Worker {
             code: "source.refused".to_owned(),
             status: 502,
             title: format!("May not read `{topic}` at `{source}` ({}).", error.name()),
-            detail: format!("Topic `{topic}` at `{source}`. Retried."),
+            detail: "Retried; nothing is lost while the source's retention lasts.".to_owned(),
             state: Some("waiting".to_owned()),
             broker_error: Some(error.name().to_owned()),
             next_step: Some(format!(

@@ -13,11 +13,14 @@ use crate::{
     ledger::DesiredLink,
     link::{
         partition::{Partition, Stage},
+        problems::{HELD, merged},
         traffic::Side,
     },
     protocol::ports::Clock,
 };
 
+/// Different problems of partitions that a link tells of.
+const MOST_OF_PARTITIONS: usize = 20;
 /// Lag in time from which a link no longer counts as mirroring.
 const BEHIND_MS: i64 = 60_000;
 /// How long reading stored positions may take before the link counts as waiting.
@@ -139,7 +142,8 @@ impl Worker {
         let mut problems: Vec<Problem> = self.problems.all().chain(of_lines).cloned().collect();
         problems.extend(topics.iter().filter_map(|topic| topic.problem.clone()));
         let of_partitions = topics.iter().flat_map(|topic| &topic.partitions);
-        problems.extend(of_partitions.filter_map(|p| p.problem.clone()).take(20));
+        let of_partitions = of_partitions.filter_map(|p| p.problem.clone());
+        problems.extend(merged(of_partitions, MOST_OF_PARTITIONS));
         let known = |lags: Vec<Option<i64>>| lags.into_iter().flatten().reduce(|a, b| a + b);
         let nothing_here = topics.iter().all(|topic| topic.partitions.is_empty());
         let lag_records = known(topics.iter().map(|topic| topic.lag_records).collect())
@@ -409,10 +413,10 @@ fn held_problem(partition: &Partition) -> Option<Problem> {
         .collect();
     debug_assert!(matches!(finding.state, FindingState::Held));
     Some(Problem {
-        code: "partition.held".to_owned(),
+        code: HELD.to_owned(),
         status: 409,
         title: "The partition is held until somebody chooses.".to_owned(),
-        detail: finding.detail.clone(),
+        detail: partition.naming(&finding.detail),
         state: Some("needs_decision".to_owned()),
         cause: Some(finding.detail.clone()),
         broker_error: finding.broker_error.clone(),

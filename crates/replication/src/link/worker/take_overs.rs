@@ -274,6 +274,7 @@ impl Worker {
         self.partition_problem(id, problem);
     }
 
+    /// Notes what keeps a partition from being copied; its `detail` names topic and partition.
     pub(super) fn partition_problem(&mut self, id: PartitionId, mut problem: Problem) {
         let wall_ms = self.wire.wall_ms();
         let partition = &mut self.partitions[id.0];
@@ -287,6 +288,7 @@ impl Worker {
         problem.first_seen_ms = before.and_then(|b| b.first_seen_ms).or(Some(wall_ms));
         problem.count = Some(before.and_then(|b| b.count).unwrap_or(0) + 1);
         problem.cause.get_or_insert_with(|| problem.detail.clone());
+        problem.detail = partition.naming(&problem.detail);
         partition.problem = Some(problem);
     }
 }
