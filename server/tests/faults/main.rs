@@ -7,11 +7,20 @@
 
 mod brokers;
 mod configs;
+mod disk;
+mod elections;
 mod findings;
+mod first_record;
+mod frozen;
 mod harness;
 mod ladder;
+mod lines;
 mod mirrors;
 mod outages;
 mod panics;
+mod partitions;
+mod quotas;
 mod refusals;
+mod stream;
+mod times;
 mod traffic;
