@@ -7,25 +7,31 @@ mod kills {
     pub mod load;
 }
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kills::{
     bench::{Bench, Worker},
     load::Load,
 };
-use xtask::{cluster::ClusterOptions, process::Signal};
+use xtask::{cluster::ClusterOptions, process::Signal, report::Case};
 
 /// Kills the process at random moments and starts it again at once: in every other round only once data has flowed, in
 /// the rounds between wherever the start has come to.
-fn kill_ten_times(bench: &Bench, worker: &mut Worker) {
+fn kill_ten_times(bench: &Bench, worker: &mut Worker, case: &mut Case) {
+    let mut killed = None;
     for round in 0..10 {
         if round % 2 == 0 {
             bench.wait_for(Duration::from_secs(60), "records are copied", || {
                 worker.records_copied() > 0
             });
+            if let Some(killed) = killed.take() {
+                case.recovered(Instant::elapsed(&killed));
+            }
         }
         bench.pause(50, 1_500);
         worker.kill();
+        killed = Some(Instant::now());
+        case.faults(1);
         println!("killed, round {round}");
         worker.start_again();
     }
@@ -33,7 +39,8 @@ fn kill_ten_times(bench: &Bench, worker: &mut Worker) {
 
 #[test]
 #[ignore = "needs brokers: cargo xtask test"]
-fn ten_kills_under_load_lose_and_duplicate_nothing() {
+fn f32_ten_kills_under_load_lose_and_duplicate_nothing() {
+    let mut case = Case::new("F32 kill -9 under load");
     let bench = Bench::start(ClusterOptions::new("east"), ClusterOptions::new("west"));
     bench.topic("orders", 6, &[]);
     bench.topic("clicks", 12, &[]);
@@ -44,9 +51,9 @@ fn ten_kills_under_load_lose_and_duplicate_nothing() {
         &[("orders", "none"), ("clicks", "lz4")],
         2_000,
     );
-    kill_ten_times(&bench, &mut worker);
+    kill_ten_times(&bench, &mut worker, &mut case);
     load.stop();
-    bench.assert_exact(&worker, &["orders", "clicks"]);
+    bench.assert_exact(&worker, &["orders", "clicks"], &mut case);
     bench.assert_no_finding(&worker);
     assert!(
         worker.terminate(),
@@ -56,7 +63,8 @@ fn ten_kills_under_load_lose_and_duplicate_nothing() {
 
 #[test]
 #[ignore = "needs brokers: cargo xtask test"]
-fn ten_kills_on_three_brokers_lose_and_duplicate_nothing() {
+fn f32_ten_kills_on_three_brokers_lose_and_duplicate_nothing() {
+    let mut case = Case::new("F32 kill -9 under load, three brokers a side");
     let bench = Bench::start(
         ClusterOptions::new("east").brokers(3),
         ClusterOptions::new("west").brokers(3),
@@ -65,16 +73,17 @@ fn ten_kills_on_three_brokers_lose_and_duplicate_nothing() {
     let mut worker = bench.worker("one", &[]);
     bench.link(&worker, &["orders"]);
     let load = Load::start(&bench.east.bootstrap(), &[("orders", "none")], 2_000);
-    kill_ten_times(&bench, &mut worker);
+    kill_ten_times(&bench, &mut worker, &mut case);
     load.stop();
-    bench.assert_exact(&worker, &["orders"]);
+    bench.assert_exact(&worker, &["orders"], &mut case);
     bench.assert_no_finding(&worker);
 }
 
 /// The brokers forget producers by record time: last week's records are copied without their guard.
 #[test]
 #[ignore = "needs brokers: cargo xtask test"]
-fn history_is_copied_exactly_through_kills_and_refusals() {
+fn f32_history_is_copied_exactly_through_kills_and_refusals() {
+    let mut case = Case::new("F32 kill -9, history, destination refuses now and then");
     let forgetful =
         ClusterOptions::new("west").property("producer.id.expiration.check.interval.ms", "1000");
     let bench = Bench::start(ClusterOptions::new("east"), forgetful);
@@ -83,20 +92,21 @@ fn history_is_copied_exactly_through_kills_and_refusals() {
     let mut worker = bench.worker("one", &[]);
     bench.link(&worker, &["events-old"]);
     let refusals = bench.refuse_now_and_then("events-old");
-    kill_ten_times(&bench, &mut worker);
+    kill_ten_times(&bench, &mut worker, &mut case);
     assert!(
         worker.all_unguarded(),
         "the brokers still know our producer"
     );
     refusals.stop();
     load.stop();
-    bench.assert_exact(&worker, &["events-old"]);
+    bench.assert_exact(&worker, &["events-old"], &mut case);
     bench.assert_no_finding(&worker);
 }
 
 #[test]
 #[ignore = "needs brokers: cargo xtask test"]
-fn a_worker_that_was_stopped_never_fights_the_one_that_took_over() {
+fn f33_a_worker_that_was_stopped_never_fights_the_one_that_took_over() {
+    let mut case = Case::new("F33 worker stopped, another takes over");
     let bench = Bench::start(ClusterOptions::new("east"), ClusterOptions::new("west"));
     bench.topic("orders", 6, &[]);
     let database = bench.shared_database();
@@ -111,6 +121,7 @@ fn a_worker_that_was_stopped_never_fights_the_one_that_took_over() {
     let load = Load::start(&bench.east.bootstrap(), &[("orders", "none")], 1_000);
     for (stopped, other) in [(&one, &two), (&two, &one), (&one, &two)] {
         stopped.signal(Signal::Stop);
+        case.faults(1);
         bench.wait_for(Duration::from_secs(60), "the other owns every slot", || {
             other.slots_owned() == 24
         });
@@ -123,7 +134,7 @@ fn a_worker_that_was_stopped_never_fights_the_one_that_took_over() {
         );
     }
     load.stop();
-    bench.assert_exact(&one, &["orders"]);
+    bench.assert_exact(&one, &["orders"], &mut case);
     bench.assert_no_finding(&one);
     bench.assert_no_finding(&two);
 }
@@ -131,7 +142,8 @@ fn a_worker_that_was_stopped_never_fights_the_one_that_took_over() {
 /// Crashes where the protocol is at its most delicate; settings change between crash and restart.
 #[test]
 #[ignore = "needs brokers: cargo xtask test"]
-fn crashes_at_delicate_points_lose_and_duplicate_nothing() {
+fn f32_crashes_at_delicate_points_lose_and_duplicate_nothing() {
+    let mut case = Case::new("F32 crashes at delicate points, settings change");
     let bench = Bench::start(ClusterOptions::new("east"), ClusterOptions::new("west"));
     bench.topic("orders", 3, &[]);
     let mut worker = bench.worker("one", &[]);
@@ -146,6 +158,7 @@ fn crashes_at_delicate_points_lose_and_duplicate_nothing() {
         bench.pause(300, 1_000);
         worker.kill();
         worker.start_to_crash(point);
+        case.faults(2);
         if point == "epoch-stored-before-first-batch" {
             bench.change_isolation(&worker);
         }
@@ -159,6 +172,6 @@ fn crashes_at_delicate_points_lose_and_duplicate_nothing() {
         });
     }
     load.stop();
-    bench.assert_exact(&worker, &["orders"]);
+    bench.assert_exact(&worker, &["orders"], &mut case);
     bench.assert_no_finding(&worker);
 }

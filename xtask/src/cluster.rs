@@ -15,6 +15,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -210,6 +211,28 @@ impl KafkaCluster {
                 scope.spawn(|| broker.terminate());
             }
         });
+    }
+
+    /// Runs one of Kafka's own tools, such as `kafka.admin.ConfigCommand`, against this cluster and returns what it printed.
+    ///
+    /// # Errors
+    /// Fails with its output when it fails.
+    pub fn tool(&self, class: &str, arguments: &[&str]) -> Result<String> {
+        let jars = setup::kafka_jars(&self.options.version)?;
+        let out = Command::new("java")
+            .args(["-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"])
+            .arg("-cp")
+            .arg(jars.join("*"))
+            .args([class, "--bootstrap-server", &self.bootstrap()])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .context("cannot run java")?;
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        if !out.status.success() {
+            bail!("{class}: {text}{}", String::from_utf8_lossy(&out.stderr));
+        }
+        Ok(text)
     }
 
     fn addresses(&self, port: impl Fn(&properties::Ports) -> u16) -> String {

@@ -18,6 +18,7 @@ pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod referee;
+pub mod report;
 pub mod setup;
 pub mod site;
 pub mod test;

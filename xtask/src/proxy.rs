@@ -44,6 +44,9 @@ pub enum Mode {
     Delay(Duration),
     /// Each direction of each connection carries at most this many bytes per second.
     Rate(u64),
+    /// One bit flips in the middle of each piece's first long run of this byte, which a test writes into values alone: so
+    /// nothing but records is hit, whatever else passes.
+    Corrupt(u8),
 }
 
 impl Mode {
@@ -52,7 +55,7 @@ impl Mode {
             Self::BlackHole | Self::Refuse => true,
             Self::HoldRequests => direction == Direction::ToServer,
             Self::HoldReplies => direction == Direction::ToClient,
-            Self::Pass | Self::Delay(_) | Self::Rate(_) => false,
+            Self::Pass | Self::Delay(_) | Self::Rate(_) | Self::Corrupt(_) => false,
         }
     }
 }
@@ -70,6 +73,7 @@ struct Counters {
     accepted: AtomicU64,
     to_server: AtomicU64,
     to_client: AtomicU64,
+    corrupted: AtomicU64,
 }
 
 /// One proxy; shared by handle, ends with the last one.
@@ -157,6 +161,11 @@ impl FaultProxy {
     pub fn forwarded_bytes(&self) -> (u64, u64) {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (of(&self.counters.to_server), of(&self.counters.to_client))
+    }
+
+    /// Returns how many bits were flipped since the start.
+    pub fn flipped_bits(&self) -> u64 {
+        self.counters.corrupted.load(Ordering::Relaxed)
     }
 }
 

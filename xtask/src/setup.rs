@@ -22,6 +22,7 @@ pub const KAFKA_NEWEST: &str = "4.3.1";
 pub const KAFKA_OLDER: &str = "3.9.1";
 
 const POM: &str = include_str!("../kafka/pom.xml");
+const MIRROR_MAKER_POM: &str = include_str!("../kafka/mirror-maker.xml");
 
 /// Checks the machine, installs missing Debian packages when run as root, and fetches the jars of both Kafka lines and
 /// the npm packages.
@@ -54,36 +55,75 @@ pub fn cache_dir() -> PathBuf {
 /// # Errors
 /// Fails when Maven is missing or cannot fetch; its output is part of the error.
 pub fn kafka_jars(version: &str) -> Result<PathBuf> {
-    let lib = cache_dir().join("kafka").join(version).join("lib");
-    if lib.is_dir() {
-        return Ok(lib);
+    jars(&Jars {
+        what: "Apache Kafka",
+        size: "about 55 MB",
+        folder: "lib",
+        pom: POM,
+        version,
+    })
+}
+
+/// Returns the folder with what MirrorMaker 2 needs besides the jars of [`kafka_jars`], fetched like these.
+///
+/// # Errors
+/// As [`kafka_jars`].
+pub fn mirror_maker_jars(version: &str) -> Result<PathBuf> {
+    jars(&Jars {
+        what: "MirrorMaker 2 of Apache Kafka",
+        size: "less than 1 MB",
+        folder: "mirror-maker",
+        pom: MIRROR_MAKER_POM,
+        version,
+    })
+}
+
+/// A set of jars in the cache.
+struct Jars<'a> {
+    what: &'a str,
+    size: &'a str,
+    /// Below the version's folder.
+    folder: &'a str,
+    pom: &'a str,
+    version: &'a str,
+}
+
+fn jars(wanted: &Jars<'_>) -> Result<PathBuf> {
+    let (what, version) = (wanted.what, wanted.version);
+    let place = cache_dir().join("kafka").join(version).join(wanted.folder);
+    if place.is_dir() {
+        return Ok(place);
     }
     let began = Instant::now();
-    eprintln!("Fetching Apache Kafka {version} with Maven (about 55 MB, once) …");
+    eprintln!(
+        "Fetching {what} {version} with Maven ({}, once) …",
+        wanted.size
+    );
     let home = cache_dir()
         .join("kafka")
         .join(format!("{version}.{}", uuid::Uuid::new_v4()));
     fs::create_dir_all(&home).with_context(|| format!("cannot create {}", home.display()))?;
-    let fetched = fetch_jars(version, &home).and_then(|()| {
-        let parent = lib.parent().context("the cache has no parent folder")?;
+    let fetched = fetch_jars(wanted, &home).and_then(|()| {
+        let parent = place.parent().context("the cache has no parent folder")?;
         fs::create_dir_all(parent)?;
         // The rename makes the folder appear complete or not at all; losing a race against another run is fine.
-        match fs::rename(home.join("lib"), &lib) {
-            Err(e) if !lib.is_dir() => Err(e.into()),
+        match fs::rename(home.join("lib"), &place) {
+            Err(e) if !place.is_dir() => Err(e.into()),
             _ => Ok(()),
         }
     });
     let _ = fs::remove_dir_all(&home);
     fetched?;
     eprintln!(
-        "Apache Kafka {version} is there after {}.",
+        "{what} {version} is there after {}.",
         seconds(began.elapsed())
     );
-    Ok(lib)
+    Ok(place)
 }
 
-fn fetch_jars(version: &str, home: &Path) -> Result<()> {
-    fs::write(home.join("pom.xml"), POM)?;
+fn fetch_jars(wanted: &Jars<'_>, home: &Path) -> Result<()> {
+    let version = wanted.version;
+    fs::write(home.join("pom.xml"), wanted.pom)?;
     let out = Command::new("mvn")
         .args(["--batch-mode", "--quiet", "dependency:copy-dependencies"])
         .arg(format!("-Dkafka.version={version}"))
@@ -94,7 +134,8 @@ fn fetch_jars(version: &str, home: &Path) -> Result<()> {
         .context("cannot run mvn; is Maven installed?")?;
     if !out.status.success() {
         bail!(
-            "Maven could not fetch Apache Kafka {version}:\n{}{}",
+            "Maven could not fetch {} {version}:\n{}{}",
+            wanted.what,
             String::from_utf8_lossy(&out.stdout),
             String::from_utf8_lossy(&out.stderr)
         );

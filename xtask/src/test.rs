@@ -13,12 +13,13 @@ use crate::{
 };
 
 mod console;
+mod faults;
 mod steps;
 
 /// Options of `cargo xtask test`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TestOptions {
-    /// Steps to run, all without any; a crate's name runs that crate's tests with brokers.
+    /// Steps to run, without any all but `faults`; a crate's name runs that crate's tests with brokers.
     #[arg(value_name = "STEP")]
     pub steps: Vec<String>,
     /// Only tests whose name contains this text.
@@ -96,6 +97,13 @@ const STEPS: &[Step] = &[
     },
 ];
 
+/// These run by their names alone: they take long, or repeat in another form what the steps above hold.
+const BY_NAME: &[Step] = &[Step {
+    name: "faults",
+    about: "the fault suite, with faults of full length and a table of its cases",
+    run: faults::run,
+}];
+
 /// Runs the steps, prints a summary whose last line is `N passed, N failed`, and fails when a step failed.
 ///
 /// # Errors
@@ -132,7 +140,7 @@ fn chosen(options: &TestOptions) -> Result<Vec<Chosen>> {
     let crates = crates()?;
     let mut all = Vec::new();
     for name in &options.steps {
-        if let Some(step) = STEPS.iter().find(|s| s.name == name) {
+        if let Some(step) = STEPS.iter().chain(BY_NAME).find(|s| s.name == name) {
             all.push((name.clone(), Box::new(step.run) as Box<_>));
         } else if crates.contains(name) {
             let package = name.clone();
@@ -141,6 +149,7 @@ fn chosen(options: &TestOptions) -> Result<Vec<Chosen>> {
         } else {
             let names: Vec<String> = STEPS
                 .iter()
+                .chain(BY_NAME)
                 .map(|s| format!("  {:<13} {}", s.name, s.about))
                 .collect();
             bail!(

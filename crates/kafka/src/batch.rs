@@ -1,8 +1,9 @@
 //! Record batches of format 2 (KIP-98), seen through their 61-byte header alone.
 //!
 //! A [`BatchView`] is a slice of the frame it arrived in; nothing here copies, decompresses or reads a record. Its
-//! constructor guarantees that the header is complete, the magic is 2, the codec is known, and count and last offset
-//! delta are not negative and do not contradict each other. The checksum is checked only by [`BatchView::verify`].
+//! constructor guarantees that the header is complete, the magic is 2, the codec is known, count and last offset delta
+//! are not negative and do not contradict each other, and all offsets up to the one after the batch exist. The checksum is
+//! checked only by [`BatchView::verify`].
 
 mod walk;
 
@@ -103,7 +104,9 @@ impl BatchView {
         }
         // A batch that compaction emptied keeps its last offset delta, so the count may only be smaller.
         let fits = count >= 0 && last_offset_delta >= 0 && count - 1 <= last_offset_delta;
-        if !fits || base_offset < 0 {
+        // The offset after the batch must be one, too.
+        let end = base_offset.checked_add(i64::from(last_offset_delta) + 1);
+        if !fits || base_offset < 0 || end.is_none() {
             return Err(BatchError::Contradiction {
                 base_offset,
                 count,

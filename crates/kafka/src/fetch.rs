@@ -294,3 +294,14 @@ impl Exchanged {
         }
     }
 }
+
+/// Reads a reply of any version and returns the records of its partitions, `None` for what is no reply.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn records_of_reply(version: i16, body: Bytes) -> Option<Vec<Bytes>> {
+    let reply = codec::decode(version, body).ok()?;
+    let partitions = reply.partitions.into_iter();
+    Some(partitions.map(|(_, partition)| partition.records).collect())
+}
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) const REPLY_VERSIONS: std::ops::RangeInclusive<i16> = VERSIONS;

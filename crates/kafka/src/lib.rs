@@ -20,6 +20,8 @@ pub mod connection;
 mod crc;
 pub mod error;
 pub mod fetch;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod group;
 pub mod ladder;
 pub mod patch;

@@ -152,3 +152,18 @@ impl PendingProduce {
         })
     }
 }
+
+/// Reads a reply to a request for partitions 0 and 1 of one topic; `None` for what is no reply to it.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn acks_of_reply(version: i16, body: Bytes) -> Option<usize> {
+    let topic = match version >= FIRST_WITH_IDS {
+        true => TopicKey::Id(Uuid::nil()),
+        false => TopicKey::Name("t".into()),
+    };
+    let parts = [(topic.clone(), 0), (topic, 1)];
+    let (acks, _) = codec::decode(version, body, &parts).ok()?;
+    Some(acks.len())
+}
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) const REPLY_VERSIONS: std::ops::RangeInclusive<i16> = VERSIONS;

@@ -75,6 +75,7 @@ pub struct Records {
     /// The time of every record, when the broker stamped them.
     append_time: Option<i64>,
     count: i32,
+    last_offset_delta: i32,
 }
 
 impl Records {
@@ -95,10 +96,11 @@ impl Records {
             base_timestamp: batch.base_timestamp(),
             append_time: stamped.then(|| batch.max_timestamp()),
             count: batch.records_count(),
+            last_offset_delta: batch.last_offset_delta(),
         })
     }
 
-    /// Returns the records as slices, in order; offset deltas are proven to grow.
+    /// Returns the records as slices, in order; offset deltas are proven to grow and to lie within the batch.
     pub fn slices(&self) -> Slices<'_> {
         Slices {
             reader: Reader {
@@ -108,6 +110,7 @@ impl Records {
             index: 0,
             count: self.count,
             last_delta: -1,
+            last_offset_delta: self.last_offset_delta,
         }
     }
 
@@ -158,6 +161,7 @@ pub struct Slices<'a> {
     index: i32,
     count: i32,
     last_delta: i32,
+    last_offset_delta: i32,
 }
 
 impl<'a> Iterator for Slices<'a> {
@@ -168,11 +172,9 @@ impl<'a> Iterator for Slices<'a> {
             return None;
         }
         let index = self.index;
-        match self
-            .reader
-            .record()
-            .filter(|r| r.offset_delta > self.last_delta)
-        {
+        match self.reader.record().filter(|r| {
+            r.offset_delta > self.last_delta && r.offset_delta <= self.last_offset_delta
+        }) {
             Some(record) => {
                 self.index += 1;
                 self.last_delta = record.offset_delta;

@@ -1,10 +1,13 @@
 //! Three brokers on each side: leaders killed in full stream, and a follower that lags while a link is taken
 //! over.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use xtask::cluster::{ClusterOptions, KafkaCluster, shared};
+use xtask::{
+    cluster::{ClusterOptions, KafkaCluster, shared},
+    report::Case,
+};
 
 use crate::{
     harness::{Console, SOON, Topic, link, unique, until},
@@ -30,14 +33,15 @@ fn wait_for_records(console: &Console, name: &str, mirror: &Topic, more: i64) {
     );
 }
 
-/// Kills the leader of partition 0, waits until records arrive under another, and brings the broker back.
+/// Kills the leader of partition 0, waits until records arrive under another, and brings the broker back. Returns how long
+/// it took until records arrived.
 fn kill_leader(
     console: &Console,
     name: &str,
     cluster: &KafkaCluster,
     topic: &Topic,
     mirror: &Topic,
-) {
+) -> Duration {
     let partition = || {
         topic
             .admin()
@@ -48,19 +52,28 @@ fn kill_leader(
     let leader = partition().unwrap().leader.unwrap();
     let broker = cluster.brokers().iter().find(|b| b.id() == leader).unwrap();
     broker.kill();
+    let killed = Instant::now();
     until("another leader", PATIENCE, partition, || {
         partition()?.leader.filter(|now| *now != leader)
     });
     wait_for_records(console, name, mirror, 200);
+    let recovered = killed.elapsed();
     broker.restart().unwrap();
     cluster.wait_ready().unwrap();
     until("all replicas in sync", PATIENCE, partition, || {
         let all = topic.admin().partitions(&topic.name).ok()?;
         all.iter().all(|p| p.isr.len() == 3).then_some(())
     });
+    recovered
 }
 
-fn assert_exact(console: &Console, name: &str, traffic: Traffic, source: &Topic, mirror: &Topic) {
+fn assert_exact(
+    console: &Console,
+    traffic: Traffic,
+    (source, mirror): (&Topic, &Topic),
+    case: &mut Case,
+) {
+    let name = &source.name;
     let written = traffic.stop();
     let partitions = i32::try_from(source.admin().partitions(&source.name).unwrap().len()).unwrap();
     until(
@@ -74,7 +87,7 @@ fn assert_exact(console: &Console, name: &str, traffic: Traffic, source: &Topic,
         },
     );
     assert!(written > 1_000, "only {written} records");
-    source.assert_mirrored_exactly(mirror);
+    case.compared(&source.assert_mirrored_exactly(mirror));
     assert_eq!(console.findings(name), Vec::<Value>::new());
     until(
         "mirroring",
@@ -86,7 +99,8 @@ fn assert_exact(console: &Console, name: &str, traffic: Traffic, source: &Topic,
 
 #[test]
 #[ignore = "needs brokers: cargo xtask test"]
-fn leaders_killed_in_full_stream_on_either_side_lose_and_repeat_nothing() {
+fn f01_f02_leaders_killed_in_full_stream_on_either_side_lose_and_repeat_nothing() {
+    let mut case = Case::new("F01 F02 leaders killed at either side");
     let cluster = |name: &str| KafkaCluster::start(ClusterOptions::new(name).brokers(3)).unwrap();
     let (near, far) = (cluster("near"), cluster("far"));
     let console = Console::start();
@@ -106,12 +120,13 @@ fn leaders_killed_in_full_stream_on_either_side_lose_and_repeat_nothing() {
     );
     wait_for_records(&console, "leaders", &mirror, 200);
     for _ in 0..3 {
-        kill_leader(&console, "leaders", &far, &mirror, &mirror);
+        case.recovered(kill_leader(&console, "leaders", &far, &mirror, &mirror));
     }
     for _ in 0..3 {
-        kill_leader(&console, "leaders", &near, &source, &mirror);
+        case.recovered(kill_leader(&console, "leaders", &near, &source, &mirror));
     }
-    assert_exact(&console, "leaders", traffic, &source, &mirror);
+    case.faults(6);
+    assert_exact(&console, traffic, (&source, &mirror), &mut case);
 }
 
 /// Makes control topics until one has no replica on `broker`, and returns the name of the link that it belongs to.
@@ -140,7 +155,8 @@ fn waits_for_replicas(status: &Value) -> bool {
 
 #[test]
 #[ignore = "needs brokers: cargo xtask test"]
-fn a_take_over_while_the_high_watermark_is_behind_the_logs_end_repeats_nothing() {
+fn f32_a_take_over_while_the_high_watermark_is_behind_the_logs_end_repeats_nothing() {
+    let mut case = Case::new("F32 killed while a destination replica lags");
     let east = shared("east").unwrap();
     // A frozen broker stays in sync until its session ends, which is after the whole test. The worker group must not
     // need it, nor the link's control topic: both stand on other brokers.
@@ -210,5 +226,6 @@ fn a_take_over_while_the_high_watermark_is_behind_the_logs_end_repeats_nothing()
         || waits_for_replicas(&console.status(&name)).then_some(()),
     );
     frozen.cont().unwrap();
-    assert_exact(&console, &name, traffic, &source, &mirror);
+    case.faults(2);
+    assert_exact(&console, traffic, (&source, &mirror), &mut case);
 }

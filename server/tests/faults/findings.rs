@@ -2,7 +2,7 @@
 //! records in a mirror. Each is shown over the API, and goes on only as the policy or an operator says.
 
 use serde_json::{Value, json};
-use xtask::{cluster::shared, referee::Expectation};
+use xtask::{cluster::shared, referee::Expectation, report::Case};
 
 use crate::harness::{Console, SOON, Topic, assert_whole, link, topic_of, unique, until, words};
 
@@ -162,7 +162,9 @@ impl Scene {
 
 #[test]
 #[ignore = "needs brokers: cargo xtask test"]
-fn a_deleted_source_topic_keeps_its_mirror_and_is_not_continued_when_it_comes_back() {
+fn f12_f13_a_deleted_source_topic_keeps_its_mirror_and_is_not_continued_when_it_comes_back() {
+    let mut case = Case::new("F12 F13 source topic deleted, comes back");
+    case.faults(2);
     let scene = Scene::start("deleted", 2, 2, &[]);
     let (source, mirror) = (&scene.sources[0], &scene.mirrors[0]);
     source.delete();
@@ -208,7 +210,10 @@ fn a_deleted_source_topic_keeps_its_mirror_and_is_not_continued_when_it_comes_ba
 
 #[test]
 #[ignore = "needs brokers: cargo xtask test"]
-fn a_source_topic_made_again_between_two_looks_is_held_and_appended_after_a_restart_of_the_link() {
+fn f13_a_source_topic_made_again_between_two_looks_is_held_and_appended_after_a_restart_of_the_link()
+ {
+    let mut case = Case::new("F13 source topic made again between two looks");
+    case.faults(1);
     let scene = Scene::start("remade", 1, 1, &[]);
     let (source, mirror) = (&scene.sources[0], &scene.mirrors[0]);
     source.delete();
@@ -228,7 +233,9 @@ fn a_source_topic_made_again_between_two_looks_is_held_and_appended_after_a_rest
 
 #[test]
 #[ignore = "needs brokers: cargo xtask test"]
-fn records_deleted_before_they_were_copied_are_a_loss_with_its_exact_range() {
+fn f15_records_deleted_before_they_were_copied_are_a_loss_with_its_exact_range() {
+    let mut case = Case::new("F15 records deleted before they were copied");
+    case.faults(1);
     let scene = Scene::start("loss", 1, 1, &[]);
     lose_fifty(&scene);
     let lost = scene.until_findings(0, "loss", "recorded", 1);
@@ -245,7 +252,9 @@ fn records_deleted_before_they_were_copied_are_a_loss_with_its_exact_range() {
 
 #[test]
 #[ignore = "needs brokers: cargo xtask test"]
-fn a_loss_is_held_where_the_policy_asks() {
+fn f15_a_loss_is_held_where_the_policy_asks() {
+    let mut case = Case::new("F15 the same, policy: ask");
+    case.faults(1);
     let policies = ("policies", json!({ "loss": "ask" }));
     let scene = Scene::start("loss-asked", 1, 1, &[policies]);
     lose_fifty(&scene);
@@ -290,7 +299,9 @@ fn assert_the_rest_is_copied(scene: &Scene) {
 
 #[test]
 #[ignore = "needs brokers: cargo xtask test"]
-fn a_strangers_records_in_a_mirror_are_found_exactly_and_copying_goes_on() {
+fn f14_a_strangers_records_in_a_mirror_are_found_exactly_and_copying_goes_on() {
+    let mut case = Case::new("F14 foreign writes at the mirror");
+    case.faults(1);
     let scene = Scene::start("stranger", 1, 1, &[]);
     let (source, mirror) = (&scene.sources[0], &scene.mirrors[0]);
     mirror.write(0, "stranger", 0..7);
@@ -300,6 +311,7 @@ fn a_strangers_records_in_a_mirror_are_found_exactly_and_copying_goes_on() {
     assert_eq!(found[0]["destination"], json!([100, 107]));
     let report = source.compare(mirror, &Expectation::default());
     assert_eq!((report.valid, report.out_of_scope), (150, 7), "{report:#?}");
+    case.compared(&report);
     assert_eq!(
         (report.missing, report.duplicated, report.out_of_order),
         (0, 0, 0)
@@ -312,7 +324,9 @@ fn a_strangers_records_in_a_mirror_are_found_exactly_and_copying_goes_on() {
 
 #[test]
 #[ignore = "needs brokers: cargo xtask test"]
-fn a_strangers_records_hold_the_mirror_where_the_policy_asks() {
+fn f14_a_strangers_records_hold_the_mirror_where_the_policy_asks() {
+    let mut case = Case::new("F14 the same, policy: ask");
+    case.faults(1);
     let policies = ("policies", json!({ "foreign_write": "ask" }));
     let scene = Scene::start("stranger-asked", 1, 1, &[policies]);
     let (source, mirror) = (&scene.sources[0], &scene.mirrors[0]);
@@ -328,6 +342,7 @@ fn a_strangers_records_hold_the_mirror_where_the_policy_asks() {
     mirror.wait_for_end(0, 207);
     let report = source.compare(mirror, &Expectation::default());
     assert_eq!((report.valid, report.out_of_scope), (200, 7), "{report:#?}");
+    case.compared(&report);
     scene.until_findings(0, "foreign_write", "decided", 1);
     scene.until_mirroring();
 }

@@ -223,11 +223,12 @@ impl Topic {
         compare_topics(self.side(), mirror.side(), expectation).unwrap()
     }
 
-    /// Asserts that the mirror holds every record once, in order, and nothing else.
-    pub fn assert_mirrored_exactly(&self, mirror: &Self) {
+    /// Asserts that the mirror holds every record once, in order, and nothing else; returns what was counted.
+    pub fn assert_mirrored_exactly(&self, mirror: &Self) -> Report {
         let report = self.compare(mirror, &Expectation::default());
         assert!(report.is_exact(), "{}: {report:#?}", self.name);
         assert_eq!(report.valid, report.expected);
+        report
     }
 
     fn side(&self) -> Side<'_> {

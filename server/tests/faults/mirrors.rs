@@ -3,6 +3,7 @@
 use serde_json::json;
 use xtask::{
     cluster::{ClusterOptions, KafkaCluster},
+    report::Case,
     setup,
 };
 
@@ -13,7 +14,9 @@ use crate::{
 
 #[test]
 #[ignore = "needs brokers: cargo xtask test"]
-fn a_deleted_mirror_is_held_then_made_anew_or_continued_as_chosen() {
+fn f14_a_deleted_mirror_is_held_then_made_anew_or_continued_as_chosen() {
+    let mut case = Case::new("F14 mirror deleted");
+    case.faults(1);
     let scene = Scene::start("mirror-gone", 2, 1, &[]);
     for mirror in &scene.mirrors {
         mirror.delete();
@@ -44,7 +47,9 @@ fn a_deleted_mirror_is_held_then_made_anew_or_continued_as_chosen() {
 
 #[test]
 #[ignore = "needs brokers: cargo xtask test"]
-fn a_mirror_made_again_by_somebody_is_held_then_made_anew_or_continued_as_chosen() {
+fn f14_a_mirror_made_again_by_somebody_is_held_then_made_anew_or_continued_as_chosen() {
+    let mut case = Case::new("F14 mirror made again");
+    case.faults(1);
     let scene = Scene::start("mirror-remade", 2, 1, &[]);
     for mirror in &scene.mirrors {
         mirror.delete();
@@ -61,7 +66,9 @@ fn a_mirror_made_again_by_somebody_is_held_then_made_anew_or_continued_as_chosen
 /// Brokers of the older line produce by name: only the topic's id in their metadata tells.
 #[test]
 #[ignore = "needs brokers: cargo xtask test"]
-fn a_mirror_made_again_on_the_older_line_is_held_before_anything_is_written() {
+fn f14_a_mirror_made_again_on_the_older_line_is_held_before_anything_is_written() {
+    let mut case = Case::new("F14 mirror made again, Kafka 3.9");
+    case.faults(1);
     let older = ClusterOptions::new("older").version(setup::KAFKA_OLDER);
     let older = KafkaCluster::start(older).unwrap();
     let bootstrap = older.bootstrap();

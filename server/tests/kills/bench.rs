@@ -20,6 +20,7 @@ use xtask::{
     postgres::Postgres,
     process::Signal,
     referee::{Expectation, Side, compare_topics},
+    report::Case,
 };
 
 const LINK: &str = "killed";
@@ -188,7 +189,7 @@ impl Bench {
     }
 
     /// Waits until the mirrors hold as much as the sources, and compares every record.
-    pub fn assert_exact(&self, worker: &Worker, topics: &[&str]) {
+    pub fn assert_exact(&self, worker: &Worker, topics: &[&str], case: &mut Case) {
         let (east, west) = (self.east.bootstrap(), self.west.bootstrap());
         self.wait_for(PATIENCE, "the link has caught up", || {
             let status = worker.status();
@@ -204,6 +205,7 @@ impl Bench {
             };
             let report = compare_topics(side(&east), side(&west), &Expectation::default()).unwrap();
             println!("{topic}: {report:?}");
+            case.compared(&report);
             assert!(report.expected > 0, "{topic} was written to");
             assert!(report.is_exact(), "{topic}: {report:?}");
         }

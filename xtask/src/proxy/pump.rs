@@ -61,7 +61,7 @@ async fn write(
         Direction::ToServer => &line.counters.to_server,
         Direction::ToClient => &line.counters.to_client,
     };
-    while let Some(chunk) = queue.recv().await {
+    while let Some(mut chunk) = queue.recv().await {
         sleep_until(chunk.due).await;
         // Ends with an error when the proxy is dropped.
         modes
@@ -70,6 +70,12 @@ async fn write(
             .map_err(io::Error::other)?;
         let mode = *modes.borrow();
         match mode {
+            Mode::Corrupt(run_of) => {
+                if corrupt(&mut chunk.bytes, run_of) {
+                    line.counters.corrupted.fetch_add(1, Ordering::Relaxed);
+                }
+                to.write_all(&chunk.bytes).await?;
+            }
             Mode::Rate(per_second) => slowly(&mut to, &chunk.bytes, per_second).await?,
             _ => to.write_all(&chunk.bytes).await?,
         }
@@ -96,4 +102,17 @@ async fn slowly(to: &mut WriteHalf<'_>, bytes: &[u8], per_second: u64) -> io::Re
         .await;
     }
     Ok(())
+}
+
+/// Flips one bit in the middle of the first run of 64 or more of a byte; returns whether there is one.
+fn corrupt(bytes: &mut [u8], run_of: u8) -> bool {
+    const RUN: usize = 64;
+    let Some(start) = bytes
+        .windows(RUN)
+        .position(|run| run.iter().all(|byte| *byte == run_of))
+    else {
+        return false;
+    };
+    bytes[start + RUN / 2] ^= 0x10;
+    true
 }

@@ -120,3 +120,25 @@ fn keeps_to_a_rate() {
     stream.read_exact(&mut [0; 3000]).unwrap();
     assert!(began.elapsed() >= Duration::from_millis(250));
 }
+
+#[test]
+fn flips_one_bit_of_a_long_run_and_nothing_else() {
+    let proxy = FaultProxy::start(echo()).unwrap();
+    proxy.set(Mode::Corrupt(b'~'));
+    let mut stream = TcpStream::connect(proxy.address()).unwrap();
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    let mut exchange = |sent: &[u8]| {
+        stream.write_all(sent).unwrap();
+        let mut came = vec![0; sent.len()];
+        stream.read_exact(&mut came).unwrap();
+        let pairs = sent.iter().zip(&came);
+        pairs.filter(|(sent, came)| sent != came).count()
+    };
+    assert_eq!(exchange(&[b'x'; 500]), 0, "another byte's run");
+    assert_eq!(exchange(&[b'~'; 40]), 0, "a short run");
+    assert_eq!(proxy.flipped_bits(), 0);
+    // On the way there, and in what is left of the run on the way back.
+    let changed = exchange(&[b'~'; 500]);
+    assert!(changed > 0, "nothing was changed");
+    assert_eq!(proxy.flipped_bits(), changed as u64);
+}

@@ -80,27 +80,8 @@ pub(super) fn simulation(_: &TestOptions) -> Result<Outcome> {
 /// Starts `east` and `west` once and runs the tests marked `#[ignore]` against them. They go one crate after the other,
 /// and few at a time: some start brokers of their own, and two cores are enough only for a handful.
 pub(super) fn integration(options: &TestOptions, package: Option<&str>) -> Result<Outcome> {
-    for version in [setup::KAFKA_NEWEST, setup::KAFKA_OLDER] {
-        setup::kafka_jars(version)?;
-    }
-    eprintln!("Starting the shared clusters east and west …");
-    let east = KafkaCluster::start(ClusterOptions::new("east"))?;
-    let west = KafkaCluster::start(ClusterOptions::new("west"))?;
-    eprintln!(
-        "east serves after {}, west after {}.",
-        seconds(east.took()),
-        seconds(west.took())
-    );
-    let environment = BTreeMap::from([
-        (
-            "CAUSEWAY_TEST_EAST".to_owned(),
-            serde_json::to_string(&east.facts())?,
-        ),
-        (
-            "CAUSEWAY_TEST_WEST".to_owned(),
-            serde_json::to_string(&west.facts())?,
-        ),
-    ]);
+    let clusters = SharedClusters::start()?;
+    let environment = clusters.environment()?;
     let mut arguments = vec!["test"];
     match package {
         Some(package) => arguments.extend(["--package", package]),
@@ -117,6 +98,43 @@ pub(super) fn integration(options: &TestOptions, package: Option<&str>) -> Resul
     });
     arguments.extend(["--skip", "simulation", "--test-threads", "2"]);
     run_cargo(&arguments, &environment)
+}
+
+/// The clusters that all tests of a run share; they end with this value.
+pub(super) struct SharedClusters {
+    east: KafkaCluster,
+    west: KafkaCluster,
+}
+
+impl SharedClusters {
+    pub(super) fn start() -> Result<Self> {
+        for version in [setup::KAFKA_NEWEST, setup::KAFKA_OLDER] {
+            setup::kafka_jars(version)?;
+        }
+        eprintln!("Starting the shared clusters east and west …");
+        let east = KafkaCluster::start(ClusterOptions::new("east"))?;
+        let west = KafkaCluster::start(ClusterOptions::new("west"))?;
+        eprintln!(
+            "east serves after {}, west after {}.",
+            seconds(east.took()),
+            seconds(west.took())
+        );
+        Ok(Self { east, west })
+    }
+
+    /// Returns the variables by which test processes find the clusters.
+    pub(super) fn environment(&self) -> Result<BTreeMap<String, String>> {
+        Ok(BTreeMap::from([
+            (
+                "CAUSEWAY_TEST_EAST".to_owned(),
+                serde_json::to_string(&self.east.facts())?,
+            ),
+            (
+                "CAUSEWAY_TEST_WEST".to_owned(),
+                serde_json::to_string(&self.west.facts())?,
+            ),
+        ]))
+    }
 }
 
 pub(super) fn deny() -> Result<Outcome> {
@@ -136,7 +154,10 @@ fn cargo(arguments: &[&str]) -> Result<Outcome> {
     run_cargo(arguments, &BTreeMap::new())
 }
 
-fn run_cargo(arguments: &[&str], environment: &BTreeMap<String, String>) -> Result<Outcome> {
+pub(super) fn run_cargo(
+    arguments: &[&str],
+    environment: &BTreeMap<String, String>,
+) -> Result<Outcome> {
     eprintln!("$ cargo {}", arguments.join(" "));
     let status = Command::new("cargo")
         .args(arguments)

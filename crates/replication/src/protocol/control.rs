@@ -248,16 +248,17 @@ impl ControlState {
     /// passes it.
     pub fn apply(&mut self, entry: &ControlEntry) -> Result<(), ControlError> {
         self.fold(entry)?;
-        self.next_offset = self.next_offset.max(entry.offset + 1);
+        self.next_offset = self.next_offset.max(entry.offset.saturating_add(1));
         Ok(())
     }
 
     fn fold(&mut self, entry: &ControlEntry) -> Result<(), ControlError> {
-        let generation = entry.producer_id - CONTROL_PRODUCER_ID;
-        if !(0..GENERATIONS).contains(&generation) {
+        // Anybody's producer id may stand here, also one from which ours cannot be subtracted.
+        let generation = entry.producer_id.checked_sub(CONTROL_PRODUCER_ID);
+        let Some(generation) = generation.filter(|n| (0..GENERATIONS).contains(n)) else {
             self.foreign += 1;
             return Ok(());
-        }
+        };
         let claim = (u32::try_from(generation).unwrap_or(u32::MAX), entry.epoch);
         if self.newest.is_some_and(|newest| claim < newest) {
             return Ok(());
@@ -321,7 +322,14 @@ impl ControlState {
         let chunks = self.chunks.entry((id.to_owned(), partition)).or_default();
         match value {
             Some(json) => {
-                chunks.insert(number, read::<Chunk>(key, json)?.segments);
+                let segments = read::<Chunk>(key, json)?.segments;
+                if let Some(wrong) = segments.iter().find(|segment| !segment.is_possible()) {
+                    return Err(ControlError::Malformed {
+                        key: key.to_owned(),
+                        cause: format!("{wrong:?} is no range of offsets"),
+                    });
+                }
+                chunks.insert(number, segments);
             }
             // A shorter map ends here: a tombstone stands for all later chunks too.
             None => drop(chunks.split_off(&number)),
@@ -381,6 +389,9 @@ fn set<K: Ord, T: DeserializeOwned>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod hostile;
 
 #[cfg(test)]
 mod tests {

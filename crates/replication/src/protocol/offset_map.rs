@@ -19,6 +19,14 @@ pub struct Segment {
     pub length: i64,
 }
 
+impl Segment {
+    /// Says whether every offset of the segment, and the one after it, exists on both sides.
+    pub fn is_possible(&self) -> bool {
+        let ends = |start: i64| start >= 0 && start.checked_add(self.length).is_some();
+        self.length > 0 && ends(self.source_start) && ends(self.destination_start)
+    }
+}
+
 impl From<(i64, i64, i64)> for Segment {
     fn from((source_start, destination_start, length): (i64, i64, i64)) -> Self {
         Self {
