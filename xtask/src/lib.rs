@@ -21,3 +21,4 @@ pub mod referee;
 pub mod setup;
 pub mod site;
 pub mod test;
+pub mod tokens;
