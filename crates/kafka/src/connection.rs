@@ -11,6 +11,7 @@ mod header;
 mod open;
 mod pending;
 mod pool;
+mod session;
 mod settings;
 mod tasks;
 
@@ -27,6 +28,7 @@ use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::{Decodable, Request};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
@@ -52,16 +54,20 @@ pub struct Connection {
 #[derive(Debug)]
 struct Handle {
     pending: Arc<Pending>,
-    queue: mpsc::Sender<Outgoing>,
+    queue: mpsc::Sender<Queued>,
     apis: OnceLock<ApiVersions>,
     round_trip: OnceLock<Duration>,
     tasks: TaskTracker,
+    /// Closes the connection with its last owner; `None` for a handle that only signs in anew.
+    _closes: Option<DropGuard>,
 }
 
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.pending.stop.cancel();
-    }
+/// What waits for the writer.
+#[derive(Debug)]
+enum Queued {
+    Request(Outgoing),
+    /// From here on only these are written, until their channel is closed: a sign-in.
+    SignIn(mpsc::Receiver<Queued>),
 }
 
 /// A request on its way to the writer.
@@ -146,8 +152,10 @@ impl Connection {
             tasks::write(writer, requests, client_id, Arc::clone(&pending)).instrument(span),
         );
         tasks.close();
+        let closes = Some(pending.stop.clone().drop_guard());
         Self {
             handle: Arc::new(Handle {
+                _closes: closes,
                 pending,
                 queue,
                 apis: OnceLock::new(),
@@ -268,7 +276,7 @@ impl Connection {
             gate,
             answer,
         };
-        match self.handle.queue.try_send(outgoing) {
+        match self.handle.queue.try_send(Queued::Request(outgoing)) {
             Ok(()) => Ok(Reply {
                 answer: receiver,
                 address: self.address().clone(),

@@ -37,6 +37,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "token_owners",
         include_str!("../migrations/0013_token_owners.sql"),
     ),
+    (
+        "cluster_keys",
+        include_str!("../migrations/0014_cluster_keys.sql"),
+    ),
 ];
 
 /// Runs what is missing.

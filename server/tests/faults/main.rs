@@ -14,4 +14,5 @@ mod mirrors;
 mod outages;
 mod panics;
 mod refusals;
+mod security;
 mod traffic;
