@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use kafka::token::TokenHosts;
 use store::DatabaseUrl;
 
 mod parse;
@@ -121,6 +122,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Proxies before the console, which tell the address that a request came from.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Token endpoints that clusters may name.
+    pub token_hosts: TokenHosts,
     /// The variable `CAUSEWAY_ADMIN_PASSWORD`: makes the first administrator, `admin`.
     pub admin_password: Option<model::Secret>,
     /// Every setting with its value and origin, in the table's order.
@@ -172,6 +175,7 @@ impl Config {
             site_dir: values.site_dir(),
             public_url: values.public_url()?,
             trusted_proxies: values.ip_addresses("trusted_proxies")?,
+            token_hosts: values.token_hosts("token_hosts")?,
             admin_password: (sources.variable)("CAUSEWAY_ADMIN_PASSWORD").map(model::Secret::new),
             data_dir,
             in_force,

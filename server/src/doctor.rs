@@ -18,6 +18,7 @@ use crate::{
 /// # Errors
 /// [`Failure::Said`] with code 1 when something is wrong.
 pub async fn run(config: &Config) -> Result<(), Failure> {
+    kafka::token::permit(config.token_hosts.clone());
     settings(config)?;
     let mut sound = true;
     say("\nSafety")?;

@@ -178,6 +178,7 @@ mod tests {
             title: String::new(),
             bootstrap: vec![address.to_string()],
             tls: Tls::Off,
+            client_certificate: None,
             sasl: None,
         };
         let listings = Listings::new(Duration::from_millis(300));

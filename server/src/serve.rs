@@ -31,6 +31,7 @@ use crate::{
 /// # Errors
 /// What keeps it from starting, and what ends it early.
 pub async fn run(config: Config) -> Result<(), Failure> {
+    kafka::token::permit(config.token_hosts.clone());
     open::make_data_dir(&config)?;
     let since = clock::words(clock::now_ms());
     let _lock = open::sqlite_folder(&config)

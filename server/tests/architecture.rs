@@ -31,12 +31,16 @@ const DEV_EDGES: [(&str, &[&str]); 4] = [
 ];
 
 /// Libraries with a home: only these crates may depend on them.
-const HOMES: [(&str, &[&str]); 17] = [
+const HOMES: [(&str, &[&str]); 21] = [
     ("kafka-protocol", &["kafka"]),
     ("rdkafka", &["kafka", "xtask"]),
     ("rdkafka-sys", &["kafka", "xtask"]),
     ("tokio-rustls", &["kafka"]),
     ("rustls-native-certs", &["kafka"]),
+    ("hyper", &["kafka"]),
+    ("hyper-util", &["kafka"]),
+    ("http-body-util", &["kafka"]),
+    ("x509-parser", &["model"]),
     ("sqlx", &["store"]),
     ("axum", &["server"]),
     ("tower", &["server"]),
@@ -65,7 +69,8 @@ const DEV_HOMES: [(&str, &[&str]); 3] = [
 ];
 
 /// Libraries that may be named only below these paths.
-const PLACES: [(&str, &[&str]); 5] = [
+const PLACES: [(&str, &[&str]); 6] = [
+    ("hyper::", &["crates/kafka/src/token/"]),
     ("kafka_protocol::", &["crates/kafka/"]),
     (
         "rdkafka::",

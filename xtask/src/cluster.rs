@@ -31,8 +31,10 @@ mod layout;
 mod options;
 mod ports;
 mod properties;
+mod tool;
 
 pub use broker::Broker;
+pub use certificates::ClientIdentity;
 pub use facts::{ClusterFacts, shared};
 pub use options::{ClusterOptions, Jvm, ProxyUse};
 pub use ports::free_ports;
@@ -68,7 +70,7 @@ impl KafkaCluster {
             None => layout::temporary_dir(&options.name)?,
         };
         fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-        if !dir.join("broker.pem").exists() {
+        if !dir.join("broker.pem").exists() || !dir.join("ca.key").exists() {
             certificates::write(&dir, &options.certificate_names)?;
         }
         let (brokers, proxies) = layout::lay_out(&options, &dir, &jars)?;
@@ -153,6 +155,65 @@ impl KafkaCluster {
     /// Returns the comma-separated `host:port` of the listeners with TLS and sign-in.
     pub fn sasl_bootstrap(&self) -> String {
         self.addresses(|ports| ports.sasl_ssl)
+    }
+
+    /// Returns the comma-separated `host:port` of the listeners with TLS that ask for a client certificate, no sign-in.
+    pub fn mtls_bootstrap(&self) -> String {
+        self.addresses(|ports| ports.mtls)
+    }
+
+    /// Returns the comma-separated `host:port` of the listeners that ask for a client certificate and a sign-in.
+    pub fn sasl_mtls_bootstrap(&self) -> String {
+        self.addresses(|ports| ports.sasl_mtls)
+    }
+
+    /// Makes a client's certificate that the brokers trust; they see its user as `User:CN=<name>`.
+    ///
+    /// # Errors
+    /// Fails when the authority's key cannot be read.
+    pub fn client_identity(&self, name: &str) -> Result<ClientIdentity> {
+        certificates::client(&self.dir, name)
+    }
+
+    /// Runs Kafka's `kafka-acls.sh` with these arguments, as the anonymous user of the plaintext listener.
+    ///
+    /// # Errors
+    /// Fails with what the tool printed.
+    pub fn acls(&self, arguments: &[&str]) -> Result<String> {
+        let bootstrap = self.bootstrap();
+        let all = [&["--bootstrap-server", &bootstrap], arguments].concat();
+        tool::run(
+            &self.brokers[0].jars,
+            "org.apache.kafka.tools.AclCommand",
+            &all,
+        )
+    }
+
+    /// Sets a user's SCRAM password, in both strengths.
+    ///
+    /// # Errors
+    /// Fails with what Kafka's tool printed.
+    pub fn set_scram_password(&self, user: &str, password: &str) -> Result<()> {
+        let credentials =
+            format!("SCRAM-SHA-256=[password={password}],SCRAM-SHA-512=[password={password}]");
+        let bootstrap = self.bootstrap();
+        let arguments = [
+            "--bootstrap-server",
+            &bootstrap,
+            "--alter",
+            "--add-config",
+            &credentials,
+            "--entity-type",
+            "users",
+            "--entity-name",
+            user,
+        ];
+        tool::run(
+            &self.brokers[0].jars,
+            "kafka.admin.ConfigCommand",
+            &arguments,
+        )
+        .map(drop)
     }
 
     /// Returns the PEM file of the authority that signed the brokers' certificate.

@@ -22,3 +22,4 @@ pub mod report;
 pub mod setup;
 pub mod site;
 pub mod test;
+pub mod tokens;

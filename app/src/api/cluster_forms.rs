@@ -1,14 +1,14 @@
 //! The forms of clusters: a new one, and changes of a stored one. Each is a draft until it is saved.
 //!
 //! Guarantees: what was typed survives every refusal; a form posted twice makes one cluster; changes are laid over a
-//! version that somebody else saved only after they were shown; a password enters a draft sealed and never leaves it.
+//! version that somebody else saved only after they were shown; a password or key enters a draft sealed and never leaves it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
     Secret,
     cluster::ClusterView,
-    draft::ClusterDraft,
+    draft::{ClusterDraft, Typed},
     problem::{FieldError, Problem},
     saved_draft::DraftKind,
 };
@@ -37,8 +37,9 @@ pub use unfinished::{Unfinished, unfinished};
 
 use gone::{Gone, gone};
 
-/// Name of the password among a draft's secrets.
+/// Names of the password and of the client certificate's key among a draft's secrets, and of their inputs.
 const PASSWORD: &str = "password";
+const CLIENT_KEY: &str = "client_key";
 
 /// Which button of the form was pressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,6 +87,8 @@ pub struct Posted {
     pub form: ClusterDraft,
     /// Empty keeps the stored one.
     pub password: Secret,
+    /// PEM; empty keeps the stored one.
+    pub client_key: Secret,
     /// Pasted client.properties; they may hold a password.
     pub properties: Secret,
     /// Revision of the other version that the page showed beside the form's.
@@ -120,14 +123,19 @@ impl OpenForm {
         self.draft.secret_names.contains(PASSWORD)
     }
 
+    /// Says whether a client certificate's key was typed into this form.
+    pub fn has_client_key(&self) -> bool {
+        self.draft.secret_names.contains(CLIENT_KEY)
+    }
+
     /// Returns the faults that the page shows, none before the form was first sent. `stored` is the edited cluster.
     pub fn faults(&self, stored: Option<&ClusterView>) -> Vec<FieldError> {
         if !self.body.checked {
             return Vec::new();
         }
         let made = match stored {
-            Some(stored) => self.body.form.apply(stored, None),
-            None => self.body.form.spec(None),
+            Some(stored) => self.body.form.apply(stored, Typed::default()),
+            None => self.body.form.spec(Typed::default()),
         };
         let mut faults = self.body.refused.clone();
         faults.extend(made.err().unwrap_or_default());
@@ -257,10 +265,10 @@ async fn discard(context: &Context, person: &Person, form: &OpenForm) -> Result<
 /// What was posted, as far as saving needs it.
 struct Sent {
     /// Typed now or before.
-    password: Option<Secret>,
+    typed: Typed,
     /// The form was kept as it was sent, nothing was cut off.
     is_whole: bool,
-    /// Neither form nor password differ from the draft as it was.
+    /// Neither form nor secrets differ from the draft as it was.
     is_unchanged: bool,
 }
 
@@ -282,6 +290,7 @@ async fn keep(
         // The name stands on the page of an edited cluster and is no input.
         body.form.name = subject.to_owned();
     }
+    let is_typed = |secret: &Secret| !secret.expose().trim().is_empty();
     let mut password = Some(posted.password).filter(|typed| !typed.expose().is_empty());
     if posted.verb == Verb::Paste {
         // Properties seldom say all: the form is checked when it is sent.
@@ -289,27 +298,52 @@ async fn keep(
         password = body.paste(posted.properties.expose()).or(password);
     }
     body.refused = body.cut();
+    let fits = |secret: &Secret, longest| secret.expose().len() <= longest;
     if password
         .as_ref()
-        .is_some_and(|typed| typed.expose().len() > body::LONGEST_LINE)
+        .is_some_and(|typed| !fits(typed, body::LONGEST_LINE))
     {
         password = None;
         body.refuse(PASSWORD, "The password has at most 1,000 characters.");
     }
-    let is_unchanged = body.form == before.form && password.is_none();
+    let mut key = Some(posted.client_key).filter(is_typed);
+    if key
+        .as_ref()
+        .is_some_and(|typed| !fits(typed, body::LONGEST_KEY))
+    {
+        key = None;
+        body.refuse(
+            CLIENT_KEY,
+            "This is longer than any key: paste the key alone.",
+        );
+    }
+    let is_unchanged = body.form == before.form && password.is_none() && key.is_none();
     if !is_unchanged {
         body.edits += 1;
     }
     let is_whole = body.refused.is_empty();
-    let typed = password.map(|password| (PASSWORD.to_owned(), password));
-    let form = store(context, person, form, body, typed.into_iter().collect()).await?;
-    let mut secrets = drafts::secrets(context, person, &form.draft.id).await?;
+    let typed = [(PASSWORD, password), (CLIENT_KEY, key)].into_iter();
+    let typed = typed.filter_map(|(name, secret)| Some((name.to_owned(), secret?)));
+    let form = store(context, person, form, body, typed.collect()).await?;
     let sent = Sent {
-        password: secrets.remove(PASSWORD),
+        typed: typed_secrets(context, person, &form).await?,
         is_whole,
         is_unchanged,
     };
     Ok((form, sent))
+}
+
+/// Returns the secrets that were typed into a form.
+async fn typed_secrets(
+    context: &Context,
+    person: &Person,
+    form: &OpenForm,
+) -> Result<Typed, Problem> {
+    let mut secrets = drafts::secrets(context, person, &form.draft.id).await?;
+    Ok(Typed {
+        password: secrets.remove(PASSWORD),
+        client_key: secrets.remove(CLIENT_KEY),
+    })
 }
 
 async fn store(
@@ -336,12 +370,8 @@ async fn store(
 async fn test(context: &Context, person: &Person, form: OpenForm) -> Result<String, Problem> {
     let path = format!("{}#ladder", form.path());
     let stored = save::stored(context, person, &form).await?;
-    let secrets = drafts::secrets(context, person, &form.draft.id).await?;
-    let Ok(spec) = save::spec_of(
-        &form.body.form,
-        stored.as_ref(),
-        secrets.get(PASSWORD).cloned(),
-    ) else {
+    let typed = typed_secrets(context, person, &form).await?;
+    let Ok(spec) = save::spec_of(&form.body.form, stored.as_ref(), typed) else {
         return Ok(form.path());
     };
     let tested = clusters::testable(context, &person.actor, form.subject(), spec).await;

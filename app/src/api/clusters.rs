@@ -49,8 +49,8 @@ pub async fn get(context: &Context, actor: &Actor, name: &str) -> Result<Cluster
     context.store.cluster_view(name).await.map_err(from_store)
 }
 
-/// Changes a cluster that is at revision `revision`. A sign-in without password keeps the stored one, while addresses and
-/// encryption stay.
+/// Changes a cluster that is at revision `revision`. A sign-in without password keeps the stored one, while addresses,
+/// encryption and token endpoint stay; a client certificate without key keeps the stored one.
 pub async fn change(
     context: &Context,
     actor: &Actor,
@@ -115,8 +115,8 @@ pub async fn test_unsaved(
     Ok(context.engine.probe(spec).await)
 }
 
-/// Returns the settings of a form as a test needs them, checked and with their password: the stored one of the cluster
-/// `stored` where the form has none and may keep it.
+/// Returns the settings of a form as a test needs them, checked and with their secrets: the stored ones of the cluster
+/// `stored` where the form has none and may keep them.
 pub(super) async fn testable(
     context: &Context,
     actor: &Actor,
@@ -130,14 +130,23 @@ pub(super) async fn testable(
         None => None,
     };
     problems::check(faults(&spec, before.as_ref()))?;
-    let kept = before.and_then(|before| before.spec.sasl?.password);
-    if let Some(sasl) = &mut spec.sasl {
-        sasl.password = sasl.password.take().or(kept);
+    if let Some(before) = before {
+        keep_secrets(&mut spec, before.spec);
     }
     Ok(spec)
 }
 
-/// Says whether a stored cluster is what these settings ask for; settings without a password ask for any.
+/// Fills the secrets that settings leave out with the stored ones.
+fn keep_secrets(spec: &mut ClusterSpec, stored: ClusterSpec) {
+    if let (Some(sasl), Some(stored)) = (&mut spec.sasl, stored.sasl) {
+        sasl.password = sasl.password.take().or(stored.password);
+    }
+    if let (Some(shown), Some(stored)) = (&mut spec.client_certificate, stored.client_certificate) {
+        shown.key_pem = shown.key_pem.take().or(stored.key_pem);
+    }
+}
+
+/// Says whether a stored cluster is what these settings ask for; settings without a password or key ask for any.
 pub(super) async fn is_stored(context: &Context, actor: &Actor, spec: &ClusterSpec) -> bool {
     let name = spec.name.as_str();
     if authorize(actor, Action::Change, Resource::Cluster(name)).is_err() {
@@ -147,11 +156,7 @@ pub(super) async fn is_stored(context: &Context, actor: &Actor, spec: &ClusterSp
         return false;
     };
     let mut wanted = spec.clone();
-    if let (Some(wanted), Some(stored)) = (&mut wanted.sasl, &stored.spec.sasl)
-        && wanted.password.is_none()
-    {
-        wanted.password.clone_from(&stored.password);
-    }
+    keep_secrets(&mut wanted, stored.spec.clone());
     wanted == stored.spec
 }
 
@@ -181,7 +186,21 @@ fn faults(spec: &ClusterSpec, before: Option<&Cluster>) -> Vec<FieldError> {
             message: message.to_owned(),
         });
     }
+    if lacks_key(spec, before) {
+        faults.push(FieldError {
+            field: "client_certificate.key_pem".to_owned(),
+            message: "Paste the client certificate's private key.".to_owned(),
+        });
+    }
     faults
+}
+
+/// Says whether a client certificate has no key, neither given nor stored. A stored key stays whatever else changes: it
+/// never leaves this server.
+fn lacks_key(spec: &ClusterSpec, before: Option<&Cluster>) -> bool {
+    let shown = |spec: &ClusterSpec| spec.client_certificate.clone();
+    let stored = before.and_then(|before| shown(&before.spec)?.key_pem);
+    shown(spec).is_some_and(|shown| shown.key_pem.is_none()) && stored.is_none()
 }
 
 /// Says why a stored password cannot stand in for one that was left out. A password goes only where it was meant to go:
@@ -196,6 +215,13 @@ fn why_not_kept(spec: &ClusterSpec, before: Option<&Cluster>) -> Option<&'static
         .is_none_or(|sasl| sasl.password.is_none())
     {
         return Some("A password is needed.");
+    }
+    let endpoint = |spec: &ClusterSpec| {
+        let oauth = spec.sasl.as_ref().and_then(|sasl| sasl.oauth.as_ref());
+        oauth.map(|oauth| oauth.token_url.clone())
+    };
+    if endpoint(before) != endpoint(spec) {
+        return Some("Enter the secret again: the token endpoint changes.");
     }
     (before.bootstrap != spec.bootstrap || before.tls != spec.tls)
         .then_some("Enter the password again: the addresses or the encryption change.")

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use model::draft::ClusterDraft;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     error::UiError,
@@ -66,27 +67,37 @@ pub async fn cluster_form(draft: String) -> Result<ClusterFormView, UiError> {
     Ok(pages::cluster_form::query::view(&caller.context, &person, &draft).await?)
 }
 
-/// Takes a form and goes back to it, or on to what was made. `subject` is the cluster that is edited, `seen` the revision
-/// that a conflict showed.
+/// Which form was sent, and how.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SentForm {
+    pub draft: String,
+    /// The cluster that is edited, empty for a new one.
+    pub subject: String,
+    pub verb: String,
+    /// The revision that a conflict showed.
+    pub seen: String,
+}
+
+/// Takes a form and goes back to it, or on to what was made.
 #[server(protocol = Call, prefix = "/fn", endpoint = "cluster-save")]
 pub async fn save_cluster(
-    draft: String,
-    #[server(default)] subject: String,
-    #[server(default)] verb: String,
+    #[server(flatten)] sent: SentForm,
     #[server(flatten)] form: ClusterDraft,
     #[server(default)] password: String,
+    #[server(default)] client_key: String,
     #[server(default)] properties: String,
-    #[server(default)] seen: String,
 ) -> Result<(), UiError> {
     let (caller, person) = signed_in()?;
     let posted = Posted {
-        draft,
-        subject,
-        verb: verb.parse().unwrap_or_default(),
+        draft: sent.draft,
+        subject: sent.subject,
+        verb: sent.verb.parse().unwrap_or_default(),
         form,
         password: model::Secret::new(password),
+        client_key: model::Secret::new(client_key),
         properties: model::Secret::new(properties),
-        seen: seen.parse().ok(),
+        seen: sent.seen.parse().ok(),
     };
     let path = cluster_forms::submit(&caller.context, &person, posted).await?;
     leptos_axum::redirect(&path);

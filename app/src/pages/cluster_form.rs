@@ -46,6 +46,8 @@ pub struct ClusterFormView {
     pub form: ClusterDraft,
     /// A password is stored, with the draft or the cluster.
     pub has_password: bool,
+    /// A client certificate's key is stored, with the draft or the cluster.
+    pub has_client_key: bool,
     pub faults: Vec<FieldError>,
     pub warnings: Vec<FieldError>,
     pub pasted: Option<PasteView>,

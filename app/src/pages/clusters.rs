@@ -51,6 +51,9 @@ pub struct ClusterCard {
     pub security: String,
     /// What is allowed and yet worth a second look.
     pub warnings: Vec<String>,
+    /// Whose the client certificate is and when it ends, in words; empty where there is none.
+    #[serde(default)]
+    pub client_certificate: String,
     /// Kafka's own id, once it was seen.
     pub cluster_id: Option<String>,
     pub links: Vec<LinkOfCluster>,

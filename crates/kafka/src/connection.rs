@@ -13,6 +13,7 @@ mod header;
 mod open;
 mod pending;
 mod pool;
+mod session;
 mod settings;
 mod tasks;
 
@@ -29,6 +30,7 @@ use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::{Decodable, Request};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
@@ -54,17 +56,21 @@ pub struct Connection {
 #[derive(Debug)]
 struct Handle {
     pending: Arc<Pending>,
-    queue: mpsc::Sender<Outgoing>,
+    queue: mpsc::Sender<Queued>,
     apis: OnceLock<ApiVersions>,
     round_trip: OnceLock<Duration>,
     certificate_ends_ms: OnceLock<i64>,
     tasks: TaskTracker,
+    /// Closes the connection with its last owner; `None` for a handle that only signs in anew.
+    _closes: Option<DropGuard>,
 }
 
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.pending.stop.cancel();
-    }
+/// What waits for the writer.
+#[derive(Debug)]
+enum Queued {
+    Request(Outgoing),
+    /// From here on only these are written, until their channel is closed: a sign-in.
+    SignIn(mpsc::Receiver<Queued>),
 }
 
 /// A request on its way to the writer.
@@ -149,8 +155,10 @@ impl Connection {
             tasks::write(writer, requests, client_id, Arc::clone(&pending)).instrument(span),
         );
         tasks.close();
+        let closes = Some(pending.stop.clone().drop_guard());
         Self {
             handle: Arc::new(Handle {
+                _closes: closes,
                 pending,
                 queue,
                 apis: OnceLock::new(),
@@ -272,7 +280,7 @@ impl Connection {
             gate,
             answer,
         };
-        match self.handle.queue.try_send(outgoing) {
+        match self.handle.queue.try_send(Queued::Request(outgoing)) {
             Ok(()) => Ok(Reply {
                 answer: receiver,
                 address: self.address().clone(),

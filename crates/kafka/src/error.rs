@@ -35,6 +35,8 @@ pub enum Error {
         address: Address,
         reason: AuthFailure,
     },
+    #[error("no token for the sign-in from `{host}`: {reason}")]
+    Token { host: String, reason: TokenFailure },
     #[error("`{address}` did not answer {what} within {after:?}")]
     Timeout {
         address: Address,
@@ -96,6 +98,8 @@ pub enum TlsFailure {
     BadCertificate,
     #[error("it asks for a client certificate")]
     ClientCertificate,
+    #[error("it refuses our client certificate")]
+    ClientRefused,
     #[error("it shares no TLS version or cipher with us")]
     NothingInCommon,
     #[error("it broke off the handshake")]
@@ -109,6 +113,8 @@ pub enum TlsFailure {
 pub enum AuthFailure {
     #[error("user name or password is wrong (SASL_AUTHENTICATION_FAILED)")]
     Refused,
+    #[error("the token is not accepted (SASL_AUTHENTICATION_FAILED)")]
+    TokenRefused,
     #[error("it does not offer {wanted}, but {offered:?}")]
     Mechanism {
         wanted: &'static str,
@@ -128,6 +134,39 @@ pub enum AuthFailure {
     Broker(ErrorCode),
 }
 
+/// Why a token endpoint gave no token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenFailure {
+    #[error("this host is not one of this server's token endpoints")]
+    NotListed,
+    #[error("tokens are fetched over https only")]
+    NotHttps,
+    #[error("its name does not resolve")]
+    Unresolved,
+    #[error("its name leads to an address of an inner network")]
+    Inside,
+    #[error("no connection, {0}")]
+    Connect(ConnectFailure),
+    #[error("TLS failed, {0}")]
+    Tls(TlsFailure),
+    #[error("no answer in time")]
+    TimedOut,
+    #[error("{}", status(*.0))]
+    Status(u16),
+    #[error("what answers there is no token endpoint")]
+    Http,
+    #[error("its answer holds no token")]
+    NoToken,
+}
+
+fn status(code: u16) -> String {
+    match code {
+        300..=399 => format!("it answers with a redirect (status {code}), which is not followed"),
+        400 | 401 | 403 => format!("it refuses this client (status {code})"),
+        _ => format!("it answers with status {code}"),
+    }
+}
+
 impl Error {
     /// Returns the problem code under which pages, API, log and mail show this error, such as `connect.dns`.
     pub fn code(&self) -> &'static str {
@@ -138,6 +177,7 @@ impl Error {
             Self::TlsToPlaintext { .. } => "connect.tls_to_plaintext",
             Self::PlaintextToTls { .. } => "connect.plaintext_to_tls",
             Self::Auth { .. } => "auth.failed",
+            Self::Token { .. } => "auth.token",
             Self::Timeout { .. } => "connect.timeout",
             Self::Disconnected { .. } | Self::Closed { .. } => "connect.lost",
             Self::Broker { code, .. } if code.is_authorization() => "acl.missing",
@@ -168,7 +208,7 @@ impl Error {
                 ..
             } => Some(*code),
             Self::Auth {
-                reason: AuthFailure::Refused,
+                reason: AuthFailure::Refused | AuthFailure::TokenRefused,
                 ..
             } => Some(ErrorCode::SASL_AUTHENTICATION_FAILED),
             _ => None,

@@ -9,15 +9,18 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use model::cluster::{ClusterSpec, Tls};
-use rdkafka::client::ClientContext;
+use model::cluster::{ClusterSpec, SaslMechanism, Tls};
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+
+use crate::token;
 
 /// How long revoked partitions are held back for their owner to drain.
 const DRAIN: Duration = Duration::from_secs(8);
@@ -44,6 +47,8 @@ pub enum GroupEvent {
     Revoked(Vec<Slot>, RevokeAck),
     /// These were taken from us: our session ended. Somebody else may own them already.
     Lost(Vec<Slot>),
+    /// We may not join: READ on the group is missing (GROUP_AUTHORIZATION_FAILED). It is tried again.
+    Refused,
     /// librdkafka complains; it goes on by itself.
     Error(String),
 }
@@ -87,6 +92,7 @@ impl Membership {
         let member = Member {
             wishes: Arc::clone(&wishes),
             events: events.clone(),
+            tokens: Tokens::of(spec),
         };
         let spawned = thread::Builder::new()
             .name("kafka-group".to_owned())
@@ -132,12 +138,14 @@ impl Drop for Membership {
 struct Member {
     wishes: Arc<Wishes>,
     events: mpsc::Sender<GroupEvent>,
+    tokens: Option<Tokens>,
 }
 
 impl Member {
     fn run(&self, config: &ClientConfig) {
         let context = Callbacks {
             events: self.events.clone(),
+            tokens: self.tokens.clone(),
         };
         let consumer: BaseConsumer<Callbacks> = match config.create_with_context(context) {
             Ok(consumer) => consumer,
@@ -179,8 +187,7 @@ impl Member {
     }
 
     fn complain(&self, error: &KafkaError) {
-        // Of a flood of complaints some may be lost.
-        let _ = self.events.try_send(GroupEvent::Error(error.to_string()));
+        complain(&self.events, error);
     }
 }
 
@@ -196,19 +203,69 @@ fn leave(consumer: &BaseConsumer<Callbacks>) {
     }
 }
 
+/// Where OAUTHBEARER's tokens come from, for callers outside of the runtime.
+#[derive(Clone)]
+struct Tokens {
+    client: token::Client,
+    runtime: Handle,
+}
+
+impl Tokens {
+    /// `None` where the cluster's sign-in needs no token. Settings that cannot be used are told by those who ask.
+    fn of(spec: &ClusterSpec) -> Option<Self> {
+        let client = token::Client::of(spec).ok()??;
+        let runtime = Handle::try_current().ok()?;
+        Some(Self { client, runtime })
+    }
+
+    fn fetch(&self) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        let token = self.runtime.block_on(self.client.token())?;
+        let left = token
+            .ends
+            .saturating_duration_since(tokio::time::Instant::now());
+        let ends = SystemTime::now().duration_since(UNIX_EPOCH)? + left;
+        Ok(OAuthToken {
+            token: token.text.expose().to_owned(),
+            // Only librdkafka's own log shows it: brokers read the token.
+            principal_name: token.subject.unwrap_or_else(|| "causeway".to_owned()),
+            lifetime_ms: i64::try_from(ends.as_millis())?,
+        })
+    }
+}
+
 /// What librdkafka calls on the polling thread.
 struct Callbacks {
     events: mpsc::Sender<GroupEvent>,
+    tokens: Option<Tokens>,
 }
 
 impl ClientContext for Callbacks {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(
+        &self,
+        _: Option<&str>,
+    ) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        let tokens = self.tokens.as_ref();
+        tokens.ok_or("no token endpoint can be used")?.fetch()
+    }
+
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
         tracing::debug!(facility, "librdkafka: {message}");
     }
 
     fn error(&self, error: KafkaError, _reason: &str) {
-        let _ = self.events.try_send(GroupEvent::Error(error.to_string()));
+        complain(&self.events, &error);
     }
+}
+
+/// Of a flood of complaints some may be lost.
+fn complain(events: &mpsc::Sender<GroupEvent>, error: &KafkaError) {
+    let event = match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::GroupAuthorizationFailed) => GroupEvent::Refused,
+        _ => GroupEvent::Error(error.to_string()),
+    };
+    let _ = events.try_send(event);
 }
 
 impl ConsumerContext for Callbacks {
@@ -236,7 +293,7 @@ impl ConsumerContext for Callbacks {
         match rebalance {
             Rebalance::Assign(partitions) => {
                 if let Err(error) = consumer.pause(partitions) {
-                    let _ = self.events.try_send(GroupEvent::Error(error.to_string()));
+                    complain(&self.events, &error);
                 }
                 let slots = slots(partitions);
                 if !slots.is_empty() {
@@ -244,9 +301,7 @@ impl ConsumerContext for Callbacks {
                 }
             }
             Rebalance::Revoke(_) => {}
-            Rebalance::Error(error) => {
-                let _ = self.events.try_send(GroupEvent::Error(error.to_string()));
-            }
+            Rebalance::Error(error) => complain(&self.events, error),
         }
     }
 }
@@ -306,12 +361,20 @@ fn client_config(spec: &ClusterSpec, client_id: &str) -> ClientConfig {
             if verify { "https" } else { "none" },
         );
     }
+    if let (Some(shown), Some(_)) = (&spec.client_certificate, verify_hostname) {
+        config.set("ssl.certificate.pem", &shown.certificate_pem);
+        if let Some(key) = &shown.key_pem {
+            config.set("ssl.key.pem", key.expose());
+        }
+    }
     if let Some(sasl) = &spec.sasl {
-        config
-            .set("sasl.mechanisms", sasl.mechanism.as_str())
-            .set("sasl.username", &sasl.username);
-        if let Some(password) = &sasl.password {
-            config.set("sasl.password", password.expose());
+        config.set("sasl.mechanisms", sasl.mechanism.as_str());
+        // With OAUTHBEARER client and secret go to the token endpoint alone.
+        if sasl.mechanism != SaslMechanism::OAuthBearer {
+            config.set("sasl.username", &sasl.username);
+            if let Some(password) = &sasl.password {
+                config.set("sasl.password", password.expose());
+            }
         }
     }
     config

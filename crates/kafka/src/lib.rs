@@ -29,9 +29,10 @@ pub mod produce;
 pub mod records;
 mod sasl;
 mod tls;
+pub mod token;
 mod wire;
 
 pub use address::{Address, AddressError};
 pub use client::Client;
 pub use connection::{Connection, Gate, Purpose, Reply, ReplyFrame, Settings, Timeouts};
-pub use error::{AuthFailure, ConnectFailure, Error, ErrorCode, TlsFailure};
+pub use error::{AuthFailure, ConnectFailure, Error, ErrorCode, TlsFailure, TokenFailure};

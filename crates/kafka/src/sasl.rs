@@ -1,6 +1,9 @@
-//! Signing in: SaslHandshake version 1, then SaslAuthenticate (KIP-43, KIP-152), with PLAIN (RFC 4616) or SCRAM.
+//! Signing in: SaslHandshake version 1, then SaslAuthenticate (KIP-43, KIP-152), with PLAIN (RFC 4616), SCRAM or
+//! OAUTHBEARER (RFC 7628, KIP-255).
 
 mod scram;
+
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use kafka_protocol::messages::{ApiKey, SaslAuthenticateRequest, SaslHandshakeRequest};
@@ -10,31 +13,96 @@ use model::cluster::SaslMechanism;
 
 use crate::connection::{Connection, Credentials, Settings};
 use crate::error::AuthFailure;
+use crate::token::Token;
 use crate::{Error, ErrorCode};
 use scram::{Hash, Scram};
 
-/// Signs in where the settings ask for it. Leaves a connection on which every request is allowed to be asked.
-pub(crate) async fn sign_in(connection: &Connection, settings: &Settings) -> Result<(), Error> {
+/// What a sign-in needs from elsewhere: a token, or nothing.
+pub(crate) type Prepared = Option<Token>;
+
+/// Gets what a sign-in needs from elsewhere.
+pub(crate) async fn prepare(settings: &Settings) -> Result<Prepared, Error> {
+    match settings.sasl.as_ref().and_then(|sasl| sasl.tokens.as_ref()) {
+        Some(tokens) => tokens.token().await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Signs in where the settings ask for it. Leaves a connection on which every request is allowed to be asked, and returns
+/// for how long, where the broker sets an end to it (KIP-368).
+pub(crate) async fn sign_in(
+    connection: &Connection,
+    settings: &Settings,
+) -> Result<Option<Duration>, Error> {
+    let prepared = prepare(settings).await?;
+    sign_in_with(connection, settings, prepared).await
+}
+
+/// As [`sign_in`], with what was prepared.
+pub(crate) async fn sign_in_with(
+    connection: &Connection,
+    settings: &Settings,
+    prepared: Prepared,
+) -> Result<Option<Duration>, Error> {
     let Some(credentials) = &settings.sasl else {
-        return Ok(());
+        return Ok(None);
     };
     let password = credentials
         .password
         .as_ref()
         .ok_or_else(|| refused(connection, AuthFailure::NoPassword))?;
     handshake(connection, credentials).await?;
-    match credentials.mechanism {
+    let username = &credentials.username;
+    let lifetime = match credentials.mechanism {
         SaslMechanism::Plain => {
-            let token = format!("\0{}\0{}", credentials.username, password.expose());
-            authenticate(connection, token.into_bytes()).await.map(drop)
+            let token = format!("\0{username}\0{}", password.expose());
+            authenticate(connection, token.into_bytes()).await?.lifetime
         }
-        SaslMechanism::ScramSha256 => {
-            scram(connection, Hash::Sha256, &credentials.username, password).await
-        }
-        SaslMechanism::ScramSha512 => {
-            scram(connection, Hash::Sha512, &credentials.username, password).await
-        }
+        SaslMechanism::ScramSha256 => scram(connection, Hash::Sha256, username, password).await?,
+        SaslMechanism::ScramSha512 => scram(connection, Hash::Sha512, username, password).await?,
+        SaslMechanism::OAuthBearer => oauth(connection, credentials, prepared).await?,
+    };
+    Ok(Some(lifetime).filter(|lifetime| !lifetime.is_zero()))
+}
+
+/// Shows a token. A broker that does not take it says why first, which is remote text and stays unread; the answer to a
+/// lone separator is then the refusal (RFC 7628, 3.2.3).
+async fn oauth(
+    connection: &Connection,
+    credentials: &Credentials,
+    token: Prepared,
+) -> Result<Duration, Error> {
+    let token = token.ok_or_else(|| refused(connection, AuthFailure::NoPassword))?;
+    let message = bearer(token.text.expose(), &credentials.extensions);
+    let answer = match authenticate(connection, message).await {
+        Ok(answer) if answer.bytes.is_empty() => return Ok(answer.lifetime),
+        Ok(_) => authenticate(connection, vec![SEPARATOR]).await.map(drop),
+        Err(error) => Err(error),
+    };
+    if let Some(tokens) = &credentials.tokens {
+        tokens.refused(&token).await;
     }
+    Err(match answer {
+        Err(Error::Auth {
+            reason: AuthFailure::Refused,
+            ..
+        })
+        | Ok(()) => refused(connection, AuthFailure::TokenRefused),
+        Err(error) => error,
+    })
+}
+
+const SEPARATOR: u8 = 1;
+
+/// Writes the first message of OAUTHBEARER (RFC 7628, 3.1).
+fn bearer(token: &str, extensions: &[String]) -> Vec<u8> {
+    let mut message = format!("n,,\x01auth=Bearer {token}\x01");
+    for extension in extensions {
+        message.push_str(extension);
+        message.push('\x01');
+    }
+    message.push('\x01');
+    message.into_bytes()
 }
 
 /// Returns the mechanisms that a listener offers when it asks for a sign-in, `None` when it lets everybody in.
@@ -95,11 +163,21 @@ fn read_offer(mut body: Bytes) -> Option<Offer> {
     Some(Offer { code, mechanisms })
 }
 
-async fn authenticate(connection: &Connection, token: Vec<u8>) -> Result<Bytes, Error> {
+/// What a broker says to one step of a sign-in.
+struct Answer {
+    bytes: Bytes,
+    /// How long the sign-in is good for; zero for ever. Of the last step only.
+    lifetime: Duration,
+}
+
+async fn authenticate(connection: &Connection, token: Vec<u8>) -> Result<Answer, Error> {
     let request = SaslAuthenticateRequest::default().with_auth_bytes(token.into());
     let answer = connection.call(&request, 0..=2).await?;
     match ErrorCode(answer.error_code) {
-        ErrorCode::NONE => Ok(answer.auth_bytes),
+        ErrorCode::NONE => Ok(Answer {
+            bytes: answer.auth_bytes,
+            lifetime: Duration::from_millis(u64::try_from(answer.session_lifetime_ms).unwrap_or(0)),
+        }),
         // The broker's own message stays unread: it is remote text.
         ErrorCode::SASL_AUTHENTICATION_FAILED => Err(refused(connection, AuthFailure::Refused)),
         code => Err(refused(connection, AuthFailure::Broker(code))),
@@ -111,10 +189,10 @@ async fn scram(
     hash: Hash,
     username: &str,
     password: &Secret,
-) -> Result<(), Error> {
+) -> Result<Duration, Error> {
     let broken = |error: AuthFailure| refused(connection, error);
     let scram = Scram::new(hash, username, scram::nonce().map_err(broken)?);
-    let server_first = authenticate(connection, scram.client_first()).await?;
+    let server_first = authenticate(connection, scram.client_first()).await?.bytes;
     // PBKDF2 with the server's number of rounds is work for milliseconds to a second: not on the runtime's threads.
     let secret = password.clone();
     let proved = tokio::task::spawn_blocking(move || scram.prove(&server_first, secret.expose()))
@@ -122,7 +200,8 @@ async fn scram(
         .map_err(|_| broken(AuthFailure::Scram("the proof was interrupted")))?;
     let (client_final, expected) = proved.map_err(broken)?;
     let server_final = authenticate(connection, client_final).await?;
-    expected.verify(&server_final).map_err(broken)
+    expected.verify(&server_final.bytes).map_err(broken)?;
+    Ok(server_final.lifetime)
 }
 
 fn refused(connection: &Connection, reason: AuthFailure) -> Error {
@@ -135,6 +214,16 @@ fn refused(connection: &Connection, reason: AuthFailure) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_shown_as_rfc_7628_says() {
+        assert_eq!(bearer("abc", &[]), b"n,,\x01auth=Bearer abc\x01\x01");
+        let extensions = ["a=b".to_owned(), "c=d e".to_owned()];
+        assert_eq!(
+            bearer("abc", &extensions),
+            b"n,,\x01auth=Bearer abc\x01a=b\x01c=d e\x01\x01"
+        );
+    }
 
     #[test]
     fn only_plausible_mechanisms_are_kept() {

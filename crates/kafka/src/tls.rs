@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use model::cluster::Tls;
+use model::cluster::{ClientCertificate, ClusterSpec, Tls};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -13,7 +13,7 @@ use tokio_rustls::rustls::client::danger::{
 };
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
     self, AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore,
     SignatureScheme,
@@ -22,9 +22,9 @@ use tokio_rustls::rustls::{
 use crate::error::TlsFailure;
 use crate::{Address, Error};
 
-/// Makes the TLS settings of a cluster, `None` for plaintext. Fails when a certificate cannot be read.
-pub(crate) fn client_config(tls: &Tls) -> Result<Option<Arc<ClientConfig>>, Error> {
-    let (roots, verify_hostname) = match tls {
+/// Makes the TLS settings of a cluster, `None` for plaintext. Fails when a certificate or key cannot be read.
+pub(crate) fn client_config(spec: &ClusterSpec) -> Result<Option<Arc<ClientConfig>>, Error> {
+    let (roots, verify_hostname) = match &spec.tls {
         Tls::Off => return Ok(None),
         Tls::System { verify_hostname } => (system_roots()?, *verify_hostname),
         Tls::Ca {
@@ -37,7 +37,22 @@ pub(crate) fn client_config(tls: &Tls) -> Result<Option<Arc<ClientConfig>>, Erro
     } else {
         HostNames::Any
     };
-    config(roots, names).map(Some)
+    config(roots, names, spec.client_certificate.as_ref()).map(Some)
+}
+
+/// Makes the TLS settings for a web address: the system's authorities, and those of `authorities`.
+pub(crate) fn web_config(authorities: &str) -> Result<Arc<ClientConfig>, Error> {
+    let mut roots = match authorities {
+        "" => RootCertStore::empty(),
+        pem => given_roots(pem)?,
+    };
+    match system_roots() {
+        Ok(system) => roots.extend(system.roots),
+        // An authority of one's own is enough.
+        Err(_) if !roots.is_empty() => {}
+        Err(error) => return Err(error),
+    }
+    config(roots, HostNames::Checked, None)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,7 +61,11 @@ enum HostNames {
     Any,
 }
 
-fn config(roots: RootCertStore, names: HostNames) -> Result<Arc<ClientConfig>, Error> {
+fn config(
+    roots: RootCertStore,
+    names: HostNames,
+    shown: Option<&ClientCertificate>,
+) -> Result<Arc<ClientConfig>, Error> {
     let provider = Arc::new(ring::default_provider());
     let webpki =
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
@@ -56,13 +75,57 @@ fn config(roots: RootCertStore, names: HostNames) -> Result<Arc<ClientConfig>, E
         HostNames::Checked => webpki,
         HostNames::Any => Arc::new(AnyName { webpki }),
     };
-    let config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|_| settings("no TLS version is available"))?
         .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(verifier);
+    let config = match shown {
+        None => builder.with_no_client_auth(),
+        Some(shown) => {
+            let (chain, key) = identity(shown)?;
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| settings(unusable(&error)))?
+        }
+    };
     Ok(Arc::new(config))
+}
+
+type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+/// Reads a client certificate with its key; keys that are encrypted are refused by name.
+fn identity(shown: &ClientCertificate) -> Result<Identity, Error> {
+    let blocks = CertificateDer::pem_slice_iter(shown.certificate_pem.as_bytes());
+    let chain: Vec<_> = blocks
+        .collect::<Result<_, _>>()
+        .map_err(|_| settings("the client certificate is not PEM"))?;
+    if chain.is_empty() {
+        return Err(settings(
+            "the client certificate holds no `BEGIN CERTIFICATE` block",
+        ));
+    }
+    let key = shown
+        .key_pem
+        .as_ref()
+        .ok_or_else(|| settings("the client certificate's key is missing"))?;
+    if key.expose().contains("ENCRYPTED") {
+        return Err(settings(
+            "the client certificate's key is encrypted: give it decrypted",
+        ));
+    }
+    let key = PrivateKeyDer::from_pem_slice(key.expose().as_bytes())
+        .map_err(|_| settings("the client certificate's key is not PEM"))?;
+    Ok((chain, key))
+}
+
+fn unusable(error: &rustls::Error) -> &'static str {
+    match error {
+        rustls::Error::InconsistentKeys(_) => {
+            "the client certificate's key belongs to another certificate"
+        }
+        _ => "the client certificate or its key cannot be used",
+    }
 }
 
 fn settings(what: &str) -> Error {
@@ -104,14 +167,9 @@ pub(crate) async fn connect(
     address: &Address,
     config: Arc<ClientConfig>,
 ) -> Result<TlsStream<TcpStream>, Error> {
-    let name = ServerName::try_from(address.host().to_owned()).map_err(|_| Error::Tls {
-        address: address.clone(),
-        reason: TlsFailure::NameMismatch,
-    })?;
-    TlsConnector::from(config)
-        .connect(name, tcp)
+    shake(tcp, address.host(), config)
         .await
-        .map_err(|error| match failure(&error) {
+        .map_err(|failed| match failed {
             Handshake::NotTls => Error::TlsToPlaintext {
                 address: address.clone(),
             },
@@ -120,6 +178,56 @@ pub(crate) async fn connect(
                 reason,
             },
         })
+}
+
+/// Shakes hands with a web server.
+pub(crate) async fn connect_to(
+    tcp: TcpStream,
+    host: &str,
+    config: Arc<ClientConfig>,
+) -> Result<TlsStream<TcpStream>, TlsFailure> {
+    let shaken = shake(tcp, host, config).await;
+    shaken.map_err(|failed| match failed {
+        Handshake::NotTls => TlsFailure::Other,
+        Handshake::Failed(reason) => reason,
+    })
+}
+
+async fn shake(
+    tcp: TcpStream,
+    host: &str,
+    config: Arc<ClientConfig>,
+) -> Result<TlsStream<TcpStream>, Handshake> {
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| Handshake::Failed(TlsFailure::NameMismatch))?;
+    let shaken = TlsConnector::from(config).connect(name, tcp).await;
+    shaken.map_err(|error| failure(&error))
+}
+
+/// Returns what the other side's TLS said when it ended a stream, if that is why it ended: brokers judge a client's
+/// certificate after the handshake has ended for us (TLS 1.3).
+pub(crate) fn refusal(error: &io::Error) -> Option<TlsFailure> {
+    let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    match error {
+        rustls::Error::AlertReceived(alert) => refused_by(*alert),
+        _ => None,
+    }
+}
+
+/// What an alert says of our certificate, `None` where it speaks of something else.
+fn refused_by(alert: AlertDescription) -> Option<TlsFailure> {
+    match alert {
+        AlertDescription::CertificateRequired
+        | AlertDescription::BadCertificate
+        | AlertDescription::NoCertificate => Some(TlsFailure::ClientCertificate),
+        AlertDescription::UnknownCA
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::CertificateExpired
+        | AlertDescription::CertificateRevoked
+        | AlertDescription::UnsupportedCertificate
+        | AlertDescription::AccessDenied => Some(TlsFailure::ClientRefused),
+        _ => None,
+    }
 }
 
 /// Says whether the other side answers a TLS greeting at all. No authority is trusted, so the handshake itself fails.
@@ -153,12 +261,10 @@ fn failure(error: &io::Error) -> Handshake {
         rustls::Error::InvalidMessage(_) => return Handshake::NotTls,
         rustls::Error::InvalidCertificate(reason) => certificate_failure(reason),
         rustls::Error::AlertReceived(
-            AlertDescription::CertificateRequired | AlertDescription::BadCertificate,
-        ) => TlsFailure::ClientCertificate,
-        rustls::Error::AlertReceived(
             AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure,
         )
         | rustls::Error::PeerIncompatible(_) => TlsFailure::NothingInCommon,
+        rustls::Error::AlertReceived(alert) => refused_by(*alert).unwrap_or(TlsFailure::Other),
         _ => TlsFailure::Other,
     })
 }

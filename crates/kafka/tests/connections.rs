@@ -24,6 +24,7 @@ fn spec(bootstrap: &str, tls: Tls, sasl: Option<Sasl>) -> ClusterSpec {
         title: String::new(),
         bootstrap: bootstrap.split(',').map(str::to_owned).collect(),
         tls,
+        client_certificate: None,
         sasl,
     }
 }
@@ -57,6 +58,7 @@ fn sasl(mechanism: SaslMechanism, password: &str) -> Option<Sasl> {
         mechanism,
         username,
         password: Some(Secret::new(password)),
+        oauth: None,
     })
 }
 

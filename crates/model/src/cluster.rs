@@ -1,5 +1,7 @@
 //! Kafka clusters as operators connect them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Name, Secret};
@@ -15,6 +17,9 @@ pub struct ClusterSpec {
     pub bootstrap: Vec<String>,
     #[serde(default)]
     pub tls: Tls,
+    /// How we show who we are in the TLS handshake (mutual TLS).
+    #[serde(default)]
+    pub client_certificate: Option<ClientCertificate>,
     #[serde(default)]
     pub sasl: Option<Sasl>,
 }
@@ -44,7 +49,21 @@ fn yes() -> bool {
     true
 }
 
+/// The certificate by which Causeway shows who it is, and its key.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientCertificate {
+    /// PEM: the certificate, then the authorities between it and the one that brokers trust.
+    pub certificate_pem: String,
+    /// PEM: the certificate's key as PKCS#8, PKCS#1 or SEC 1 (EC), not encrypted. Absent only in an update, where it
+    /// means "keep the stored one".
+    #[serde(default)]
+    pub key_pem: Option<Secret>,
+}
+
 /// SASL sign-in of a cluster. `password` is absent only in an update, where it means "keep the stored one".
+///
+/// With OAUTHBEARER the user name is the client's id and the password its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sasl {
@@ -52,9 +71,26 @@ pub struct Sasl {
     pub username: String,
     #[serde(default)]
     pub password: Option<Secret>,
+    /// Where tokens come from; with OAUTHBEARER only.
+    #[serde(default)]
+    pub oauth: Option<OAuth>,
 }
 
-/// SASL mechanisms that Causeway speaks (RFC 4616, RFC 5802, KIP-84).
+/// Where OAUTHBEARER's tokens come from: the client credentials grant (RFC 6749, 4.4; KIP-768).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OAuth {
+    /// The token endpoint. Its host must be one that this server's settings list.
+    pub token_url: String,
+    /// Scopes with spaces between, empty for the endpoint's default.
+    #[serde(default)]
+    pub scope: String,
+    /// Extensions sent to the broker beside the token (KIP-342), such as `logicalCluster`.
+    #[serde(default)]
+    pub extensions: BTreeMap<String, String>,
+}
+
+/// SASL mechanisms that Causeway speaks (RFC 4616, RFC 5802, RFC 7628, KIP-84, KIP-255).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SaslMechanism {
     #[serde(rename = "PLAIN")]
@@ -63,6 +99,8 @@ pub enum SaslMechanism {
     ScramSha256,
     #[serde(rename = "SCRAM-SHA-512")]
     ScramSha512,
+    #[serde(rename = "OAUTHBEARER")]
+    OAuthBearer,
 }
 
 impl SaslMechanism {
@@ -72,6 +110,7 @@ impl SaslMechanism {
             Self::Plain => "PLAIN",
             Self::ScramSha256 => "SCRAM-SHA-256",
             Self::ScramSha512 => "SCRAM-SHA-512",
+            Self::OAuthBearer => "OAUTHBEARER",
         }
     }
 }
@@ -84,6 +123,8 @@ pub struct ClusterView {
     pub title: String,
     pub bootstrap: Vec<String>,
     pub tls: Tls,
+    #[serde(default)]
+    pub client_certificate: Option<ClientCertificateView>,
     pub sasl: Option<SaslView>,
     /// Kafka's own `cluster.id`, once it was seen.
     pub cluster_id: Option<String>,
@@ -96,6 +137,19 @@ pub struct SaslView {
     pub mechanism: SaslMechanism,
     pub username: String,
     pub has_password: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth: Option<OAuth>,
+}
+
+/// A client certificate without its key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientCertificateView {
+    pub certificate_pem: String,
+    pub has_key: bool,
+    /// Its subject as brokers name it in ACLs (RFC 2253), where it can be read.
+    pub subject: Option<String>,
+    /// When it ends, milliseconds since the epoch, UTC, where it can be read.
+    pub ends_at_ms: Option<i64>,
 }
 
 /// How a cluster answered the last light question.

@@ -8,7 +8,7 @@ mod cluster;
 mod link;
 pub mod properties;
 
-pub use cluster::ClusterDraft;
+pub use cluster::{ClusterDraft, Typed};
 pub use link::{LinkDraft, Part, RowDraft, proposed_name};
 
 use serde::{Deserializer, de};

@@ -6,6 +6,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod account;
+pub mod acl;
+#[cfg(feature = "certificate")]
+pub mod certificate;
 mod check;
 pub mod cluster;
 #[cfg(feature = "pattern")]
@@ -32,6 +35,7 @@ pub mod selection;
 pub mod slot;
 pub mod status;
 pub mod summary;
+pub mod token_url;
 pub mod topic_name;
 pub mod utc;
 

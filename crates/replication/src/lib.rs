@@ -12,6 +12,7 @@
 mod crash;
 mod credit;
 mod data_threads;
+mod grants;
 pub mod ledger;
 mod limiter;
 mod link;

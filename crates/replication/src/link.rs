@@ -87,6 +87,8 @@ pub(crate) enum Command {
     Revoked(Vec<u32>, Arc<RevokeAck>),
     /// These slots are somebody else's already: nothing may be stored any more.
     Lost(Vec<u32>),
+    /// We may not join this group, which shares out the slots.
+    GroupRefused(String),
 }
 
 /// A running link, as the supervisor holds it.

@@ -62,11 +62,14 @@ pub enum ApplyError {
 }
 
 impl ApplyError {
-    /// Says whether trying again may help without anybody changing anything.
+    /// Says whether trying again may help without anybody changing the link.
     pub fn is_retriable(&self) -> bool {
         match self {
             Self::Appeared { .. } | Self::Gone { .. } | Self::NotReady { .. } => true,
-            Self::Kafka(error) => error.is_retriable(),
+            // A right that is missing may be granted while the link waits.
+            Self::Kafka(error) => {
+                error.is_retriable() || error.broker_code().is_some_and(|c| c.is_authorization())
+            }
             Self::Refused { .. } | Self::Exists { .. } => false,
         }
     }

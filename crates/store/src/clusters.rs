@@ -1,8 +1,8 @@
 //! Kafka clusters.
 
 use model::{
-    Secret,
-    cluster::{ClusterSpec, ClusterView, SaslView},
+    Secret, certificate,
+    cluster::{ClientCertificate, ClientCertificateView, ClusterSpec, ClusterView, SaslView},
 };
 use serde_json::{Value, json};
 use sqlx::any::AnyRow;
@@ -37,10 +37,12 @@ impl Cluster {
             title: self.spec.title.clone(),
             bootstrap: self.spec.bootstrap.clone(),
             tls: self.spec.tls.clone(),
+            client_certificate: self.spec.client_certificate.as_ref().map(shown),
             sasl: self.spec.sasl.as_ref().map(|sasl| SaslView {
                 mechanism: sasl.mechanism,
                 username: sasl.username.clone(),
                 has_password: sasl.password.is_some(),
+                oauth: sasl.oauth.clone(),
             }),
             cluster_id: self.cluster_id.clone(),
             revision: self.revision,
@@ -52,6 +54,23 @@ impl Cluster {
             .sasl
             .as_ref()
             .and_then(|sasl| sasl.password.as_ref())
+    }
+
+    fn client_key(&self) -> Option<&Secret> {
+        self.spec
+            .client_certificate
+            .as_ref()
+            .and_then(|shown| shown.key_pem.as_ref())
+    }
+}
+
+fn shown(certificate: &ClientCertificate) -> ClientCertificateView {
+    let facts = certificate::facts(&certificate.certificate_pem);
+    ClientCertificateView {
+        certificate_pem: certificate.certificate_pem.clone(),
+        has_key: certificate.key_pem.is_some(),
+        ends_at_ms: facts.as_ref().map(|facts| facts.ends_at_ms),
+        subject: facts.map(|facts| facts.subject),
     }
 }
 
@@ -124,7 +143,7 @@ impl Store {
     async fn cluster_rows(&self, query: &PageQuery) -> Result<Vec<AnyRow>, StoreError> {
         self.within(async {
             let rows = sqlx::query(
-                "SELECT id, name, spec, password, cluster_id, revision, created_at_ms, updated_at_ms \
+                "SELECT id, name, spec, password, client_key, cluster_id, revision, created_at_ms, updated_at_ms \
                  FROM clusters WHERE name > $1 ORDER BY name LIMIT $2",
             )
             .bind(query.after_name())
@@ -136,7 +155,7 @@ impl Store {
         .await
     }
 
-    /// Changes a cluster. A sign-in without password keeps the stored one; a change that changes nothing keeps the
+    /// Changes a cluster. A sign-in without password, and a client certificate without key, keep the stored one; a change that changes nothing keeps the
     /// revision. Errors: `NotFound`, `Conflict`, `Immutable` (the name).
     pub async fn update_cluster(
         &self,
@@ -239,13 +258,18 @@ impl Store {
     }
 }
 
-/// Returns the cluster after a change, with the stored password where the change has none.
+/// Returns the cluster after a change, with the stored secrets where the change has none.
 fn changed(before: &Cluster, spec: &ClusterSpec, now_ms: i64) -> Cluster {
     let mut spec = spec.clone();
     if let Some(sasl) = &mut spec.sasl
         && sasl.password.is_none()
     {
         sasl.password = before.password().cloned();
+    }
+    if let Some(shown) = &mut spec.client_certificate
+        && shown.key_pem.is_none()
+    {
+        shown.key_pem = before.client_key().cloned();
     }
     Cluster {
         spec,
@@ -266,6 +290,13 @@ fn change_event(before: &Cluster, after: &Cluster) -> NewEvent {
         && let Some(sasl) = shown.get_mut("sasl").and_then(Value::as_object_mut)
     {
         sasl.insert("password".to_owned(), json!("changed"));
+    }
+    if before.client_key() != after.client_key()
+        && let Some(certificate) = shown
+            .get_mut("client_certificate")
+            .and_then(Value::as_object_mut)
+    {
+        certificate.insert("key_pem".to_owned(), json!("changed"));
     }
     NewEvent {
         before: Some(json!(before.view())),

@@ -41,6 +41,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "findings_by_state",
         include_str!("../migrations/0014_findings_by_state.sql"),
     ),
+    (
+        "cluster_keys",
+        include_str!("../migrations/0015_cluster_keys.sql"),
+    ),
 ];
 
 /// Runs what is missing.

@@ -15,7 +15,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use model::{
     Secret,
-    cluster::{ClusterSpec, Sasl, SaslMechanism, Tls},
+    cluster::{ClientCertificate, ClusterSpec, Sasl, SaslMechanism, Tls},
     link::LinkSpec,
 };
 use serde_json::json;
@@ -138,10 +138,15 @@ pub(crate) fn cluster_spec(name: &str) -> ClusterSpec {
         tls: Tls::System {
             verify_hostname: true,
         },
+        client_certificate: Some(ClientCertificate {
+            certificate_pem: "a certificate".to_owned(),
+            key_pem: Some(Secret::new("a key")),
+        }),
         sasl: Some(Sasl {
             mechanism: SaslMechanism::ScramSha256,
             username: "causeway".to_owned(),
             password: Some(Secret::new("pa55 word")),
+            oauth: None,
         }),
     }
 }

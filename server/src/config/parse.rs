@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use kafka::token::TokenHosts;
 use store::DatabaseUrl;
 
 use super::{ConfigError, InForce, LogFormat, Origin};
@@ -63,6 +64,12 @@ impl Values<'_> {
             }
         }
         Ok(addresses)
+    }
+
+    /// Returns the hosts of token endpoints, none where the setting is left out.
+    pub fn token_hosts(&self, key: &'static str) -> Result<TokenHosts, ConfigError> {
+        let hosts = self.text(key).parse();
+        hosts.or_else(|error: kafka::token::NoHost| self.refuse(key, error.to_string()))
     }
 
     pub fn duration(&self, key: &'static str) -> Result<Duration, ConfigError> {

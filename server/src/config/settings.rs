@@ -32,7 +32,7 @@ const fn setting(
 }
 
 /// All settings, in the order in which `--help` and `doctor` show them.
-pub const SETTINGS: [Setting; 19] = [
+pub const SETTINGS: [Setting; 20] = [
     setting(
         "listen",
         Some("127.0.0.1:8080"),
@@ -152,6 +152,14 @@ pub const SETTINGS: [Setting; 19] = [
         "IP addresses of the proxies before the console, with commas between: what they say in X-Forwarded-For is \
          taken for the address of who signs in, so that one who guesses passwords does not slow all others down \
          [default: none]",
+    ),
+    setting(
+        "token_hosts",
+        None,
+        "HOSTS",
+        "Hosts of the token endpoints that clusters with OAUTHBEARER may name, with commas between: \
+         `login.example.com` is asked over https and at public addresses only; `http://idp.internal` permits plain http \
+         there, an address or network such as `10.0.0.0/8` permits that hosts have such addresses [default: none]",
     ),
 ];
 

@@ -133,6 +133,7 @@ fn a_bad_value_names_setting_origin_and_remedy() {
         ("worker", "a b", "letters"),
         ("trusted_proxies", "10.0.0.1 proxy", "127.0.0.1, ::1"),
         ("trusted_proxies", "10.0.0.0/8", "127.0.0.1, ::1"),
+        ("token_hosts", "https://a/b", "login.example.com"),
         ("data_threads", "0", "1 to 64"),
         ("data_threads", "65", "1 to 64"),
     ];

@@ -90,6 +90,7 @@ impl Bench {
             verb,
             form,
             password: Secret::new(password),
+            client_key: Secret::new(""),
             properties: Secret::new(""),
             seen: None,
         };
@@ -113,10 +114,28 @@ impl Bench {
                 ..form
             },
             password: Secret::new(""),
+            client_key: Secret::new(""),
             properties: Secret::new(""),
             seen,
         };
         cluster_forms::submit(&self.context, &self.ann, posted).await
+    }
+
+    /// Posts a form with a client certificate's key.
+    async fn post_key(&self, draft: &str, form: ClusterDraft, key: &str) -> String {
+        let posted = Posted {
+            draft: draft.to_owned(),
+            subject: String::new(),
+            verb: Verb::Save,
+            form,
+            password: Secret::new(CANARY),
+            client_key: Secret::new(key),
+            properties: Secret::new(""),
+            seen: None,
+        };
+        cluster_forms::submit(&self.context, &self.ann, posted)
+            .await
+            .unwrap()
     }
 
     /// Saves a cluster by its form.
@@ -368,6 +387,7 @@ async fn pasted_properties_fill_the_form_and_their_password_is_sealed() {
             ..ClusterDraft::default()
         },
         password: Secret::new(""),
+        client_key: Secret::new(""),
         properties: Secret::new(text),
         seen: None,
     };
@@ -575,6 +595,7 @@ async fn a_viewer_may_neither_begin_nor_send_nor_test() {
         verb: Verb::Save,
         form: form("west"),
         password: Secret::new(CANARY),
+        client_key: Secret::new(""),
         properties: Secret::new(""),
         seen: None,
     };
@@ -683,4 +704,82 @@ async fn a_cluster_in_use_is_not_removed_and_its_links_are_named() {
         );
     }
     assert_eq!(bench.names().await, ["east", "west"]);
+}
+
+fn pem(label: &str) -> String {
+    format!("-----BEGIN {label}-----\nQ0FOQVJZ\n-----END {label}-----\n")
+}
+
+#[tokio::test]
+async fn a_client_certificates_key_is_stored_kept_and_never_shown() {
+    let desk = bench().await;
+    let typed = ClusterDraft {
+        security: "tls_system".to_owned(),
+        client_certificate: pem("CERTIFICATE"),
+        ..form("east")
+    };
+    let draft = desk.begin().await;
+    // Without a key it is refused, at the input where the key goes.
+    let path = desk.post_key(&draft, typed.clone(), "").await;
+    assert_eq!(path, format!("/clusters/new/{draft}"));
+    assert_eq!(desk.faults(&draft).await, ["client_key"]);
+    let path = desk
+        .post_key(&draft, typed.clone(), &pem("PRIVATE KEY"))
+        .await;
+    assert_eq!(path, "/clusters/east");
+
+    let stored = desk.context.store.cluster("east").await.unwrap();
+    let key = |cluster: &store::Cluster| {
+        let shown = cluster.spec.client_certificate.clone().unwrap();
+        shown.key_pem.unwrap().expose().to_owned()
+    };
+    assert_eq!(key(&stored), pem("PRIVATE KEY"));
+    let shown = serde_json::to_string(&stored.view()).unwrap();
+    assert!(!shown.contains("PRIVATE KEY"), "{shown}");
+    assert!(shown.contains("\"has_key\":true"), "{shown}");
+
+    // Whatever else changes, the key stays; it goes to nobody.
+    let edit = cluster_forms::begin_edit(&desk.context, &desk.ann, "east")
+        .await
+        .unwrap();
+    let edit = id_of(&edit);
+    let renewed = ClusterDraft {
+        title: "East".to_owned(),
+        ..typed
+    };
+    desk.post_edit(&edit, Verb::Save, renewed, None)
+        .await
+        .unwrap();
+    let after = desk.context.store.cluster("east").await.unwrap();
+    assert_eq!(
+        (after.spec.title.as_str(), key(&after)),
+        ("East", key(&stored))
+    );
+}
+
+#[tokio::test]
+async fn a_secret_goes_to_no_token_endpoint_that_it_was_not_meant_for() {
+    let desk = bench().await;
+    let typed = |url: &str| ClusterDraft {
+        mechanism: "OAUTHBEARER".to_owned(),
+        username: "client".to_owned(),
+        token_url: url.to_owned(),
+        ..form("east")
+    };
+    let draft = desk.begin().await;
+    let meant = typed("https://login.example.com/token");
+    let path = desk.post(&draft, Verb::Save, meant, CANARY).await.unwrap();
+    assert_eq!(path, "/clusters/east");
+    let edit = cluster_forms::begin_edit(&desk.context, &desk.ann, "east")
+        .await
+        .unwrap();
+    let edit = id_of(&edit);
+    let other = typed("https://evil.example.com/token");
+    desk.post_edit(&edit, Verb::Save, other, None)
+        .await
+        .unwrap();
+    assert_eq!(desk.faults(&edit).await, ["password"]);
+    let stored = desk.context.store.cluster("east").await.unwrap();
+    let oauth = stored.spec.sasl.unwrap().oauth.unwrap();
+    assert_eq!(oauth.token_url, "https://login.example.com/token");
 }

@@ -22,6 +22,7 @@ mod panics;
 mod partitions;
 mod quotas;
 mod refusals;
+mod security;
 mod stream;
 mod times;
 mod traffic;

@@ -25,6 +25,8 @@ pub struct Broker {
     pub(super) jars: PathBuf,
     pub(super) heap_mb: u32,
     pub(super) jvm: Jvm,
+    /// File with the keys that tokens are checked by.
+    pub(super) jwks: Option<PathBuf>,
     pub(super) child: Mutex<Option<Child>>,
 }
 
@@ -107,6 +109,10 @@ impl Broker {
             ])
             .args(self.jvm.flags())
             .args(LOGGING)
+            .args(self.jwks.as_ref().map(|jwks| {
+                let name = "org.apache.kafka.sasl.oauthbearer.allowed.urls";
+                format!("-D{name}=file://{}", jwks.display())
+            }))
             .arg("-cp")
             .arg(self.jars.join("*"))
             .arg("kafka.Kafka")

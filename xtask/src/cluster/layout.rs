@@ -23,7 +23,7 @@ pub(super) fn lay_out(
     dir: &Path,
     jars: &Path,
 ) -> Result<(Vec<Broker>, Vec<Arc<FaultProxy>>)> {
-    let mut free = free_ports(usize::from(options.brokers) * 6)?.into_iter();
+    let mut free = free_ports(usize::from(options.brokers) * 8)?.into_iter();
     let mut port = || free.next().context("too few ports");
     let mut proxies = Vec::new();
     let mut brokers = Vec::new();
@@ -44,6 +44,8 @@ pub(super) fn lay_out(
                 ssl: port()?,
                 sasl_plaintext: port()?,
                 sasl_ssl: port()?,
+                mtls: port()?,
+                sasl_mtls: port()?,
                 internal: port()?,
                 controller: port()?,
                 advertised_plaintext,
@@ -52,6 +54,10 @@ pub(super) fn lay_out(
             jars: jars.to_path_buf(),
             heap_mb: options.heap_mb,
             jvm: options.jvm,
+            jwks: options
+                .jwks
+                .as_ref()
+                .map(|_| dir.join(properties::JWKS_FILE)),
             child: Mutex::new(None),
         });
     }
@@ -59,6 +65,9 @@ pub(super) fn lay_out(
         .iter()
         .map(|b| format!("{}@127.0.0.1:{}", b.id, b.ports.controller))
         .collect();
+    if let Some(jwks) = &options.jwks {
+        fs::write(dir.join(properties::JWKS_FILE), jwks)?;
+    }
     let shared = properties::Shared {
         options,
         voters: voters.join(","),

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use crate::setup;
+use crate::{setup, tokens::TokenEndpoint};
 
 /// What a cluster is to be; start from [`ClusterOptions::new`] and change fields.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct ClusterOptions {
     pub jvm: Jvm,
     /// Host names and addresses the brokers' certificate is valid for.
     pub certificate_names: Vec<String>,
+    /// Keys by which brokers check tokens (JWKS); with them the SASL listeners take OAUTHBEARER (Kafka 4).
+    pub jwks: Option<String>,
 }
 
 /// Whether a cluster stands behind fault proxies.
@@ -70,6 +72,7 @@ impl ClusterOptions {
             heap_mb: 256,
             jvm: Jvm::QuickStart,
             certificate_names: vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
+            jwks: None,
         }
     }
 
@@ -91,6 +94,13 @@ impl ClusterOptions {
     #[must_use]
     pub fn property(mut self, key: &str, value: &str) -> Self {
         self.properties.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Lets the SASL listeners take the tokens of an endpoint.
+    #[must_use]
+    pub fn tokens(mut self, endpoint: &TokenEndpoint) -> Self {
+        self.jwks = Some(endpoint.jwks());
         self
     }
 

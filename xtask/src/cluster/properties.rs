@@ -11,6 +11,8 @@ pub(super) struct Ports {
     pub ssl: u16,
     pub sasl_plaintext: u16,
     pub sasl_ssl: u16,
+    pub mtls: u16,
+    pub sasl_mtls: u16,
     pub internal: u16,
     pub controller: u16,
     /// What clients are told for the plaintext listener: itself, or the fault proxy before it.
@@ -30,6 +32,9 @@ pub(super) fn text(shared: &Shared<'_>, id: i32, ports: &Ports, log_dir: &Path) 
     let mut all = BTreeMap::new();
     roles_and_listeners(&mut all, shared, id, ports);
     security(&mut all, shared.certificates);
+    if shared.options.jwks.is_some() {
+        tokens(&mut all, shared.certificates);
+    }
     sizes(&mut all, shared.options.brokers);
     all.insert("log.dirs".to_owned(), log_dir.display().to_string());
     all.extend(shared.options.properties.clone());
@@ -57,8 +62,13 @@ fn roles_and_listeners(
     let listeners = |plaintext: u16| {
         format!(
             "PLAINTEXT://127.0.0.1:{plaintext},SSL://127.0.0.1:{},SASL_PLAINTEXT://127.0.0.1:{},\
-             SASL_SSL://127.0.0.1:{},INTERNAL://127.0.0.1:{}",
-            ports.ssl, ports.sasl_plaintext, ports.sasl_ssl, ports.internal
+             SASL_SSL://127.0.0.1:{},MTLS://127.0.0.1:{},SASL_MTLS://127.0.0.1:{},INTERNAL://127.0.0.1:{}",
+            ports.ssl,
+            ports.sasl_plaintext,
+            ports.sasl_ssl,
+            ports.mtls,
+            ports.sasl_mtls,
+            ports.internal
         )
     };
     let own = format!(
@@ -83,7 +93,7 @@ fn roles_and_listeners(
             (
                 "listener.security.protocol.map",
                 "PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,\
-                 INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
+                 MTLS:SSL,SASL_MTLS:SASL_SSL,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
             ),
         ],
     );
@@ -91,6 +101,18 @@ fn roles_and_listeners(
 
 fn security(all: &mut BTreeMap<String, String>, certificates: &Path) {
     let key_store = certificates.join("broker.pem").display().to_string();
+    let authority = certificates.join("ca.pem").display().to_string();
+    for listener in ["mtls", "sasl_mtls"] {
+        let key = |name: &str| format!("listener.name.{listener}.ssl.{name}");
+        set(
+            all,
+            &[
+                (&key("client.auth"), "required"),
+                (&key("truststore.type"), "PEM"),
+                (&key("truststore.location"), &authority),
+            ],
+        );
+    }
     set(
         all,
         &[
@@ -106,7 +128,7 @@ fn security(all: &mut BTreeMap<String, String>, certificates: &Path) {
         "org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}=\"{PASSWORD}\";"
     );
     let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
-    for listener in ["sasl_plaintext", "sasl_ssl"] {
+    for listener in SASL_LISTENERS {
         let key =
             |mechanism: &str| format!("listener.name.{listener}.{mechanism}.sasl.jaas.config");
         set(
@@ -115,6 +137,43 @@ fn security(all: &mut BTreeMap<String, String>, certificates: &Path) {
                 (&key("plain"), &plain),
                 (&key("scram-sha-256"), scram),
                 (&key("scram-sha-512"), scram),
+            ],
+        );
+    }
+}
+
+/// File with the keys that tokens are checked by, in the folder of the certificates.
+pub(super) const JWKS_FILE: &str = "jwks.json";
+
+/// The listeners that ask for a sign-in.
+const SASL_LISTENERS: [&str; 3] = ["sasl_plaintext", "sasl_ssl", "sasl_mtls"];
+
+fn tokens(all: &mut BTreeMap<String, String>, certificates: &Path) {
+    let keys = format!("file://{}", certificates.join(JWKS_FILE).display());
+    set(
+        all,
+        &[
+            (
+                "sasl.enabled.mechanisms",
+                "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER",
+            ),
+            ("sasl.oauthbearer.jwks.endpoint.url", &keys),
+        ],
+    );
+    let package = "org.apache.kafka.common.security.oauthbearer";
+    for listener in SASL_LISTENERS {
+        let key = |name: &str| format!("listener.name.{listener}.oauthbearer.sasl.{name}");
+        set(
+            all,
+            &[
+                (
+                    &key("jaas.config"),
+                    &format!("{package}.OAuthBearerLoginModule required;"),
+                ),
+                (
+                    &key("server.callback.handler.class"),
+                    &format!("{package}.OAuthBearerValidatorCallbackHandler"),
+                ),
             ],
         );
     }

@@ -10,6 +10,8 @@ use serde_json::Value;
 
 /// Longest line of text that a draft keeps, bytes; what a cluster may have is checked on its own.
 pub(super) const LONGEST_LINE: usize = 4 * 1_000;
+/// Longest private key that a draft keeps, bytes; the largest RSA keys in use have a quarter of that.
+pub(super) const LONGEST_KEY: usize = 50 * 1_024;
 /// Longest list or certificate that a draft keeps, bytes.
 const LONGEST_AREA: usize = 200 * 1_024;
 
@@ -73,6 +75,11 @@ impl FormBody {
             self.form = ClusterDraft {
                 name: typed.name,
                 title: typed.title,
+                // Never read from properties.
+                client_certificate: typed.client_certificate,
+                token_url: typed.token_url,
+                scope: typed.scope,
+                extensions: typed.extensions,
                 ..pasted.draft
             };
             if self.form.bootstrap.is_empty() {
@@ -97,8 +104,16 @@ impl FormBody {
             ("bootstrap", &mut form.bootstrap, LONGEST_AREA),
             ("security", &mut form.security, LONGEST_LINE),
             ("ca_pem", &mut form.ca_pem, LONGEST_AREA),
+            (
+                "client_certificate",
+                &mut form.client_certificate,
+                LONGEST_AREA,
+            ),
             ("mechanism", &mut form.mechanism, LONGEST_LINE),
             ("username", &mut form.username, LONGEST_LINE),
+            ("token_url", &mut form.token_url, LONGEST_LINE),
+            ("scope", &mut form.scope, LONGEST_LINE),
+            ("extensions", &mut form.extensions, LONGEST_AREA),
         ];
         let mut faults = Vec::new();
         for (input, text, longest) in texts {

@@ -1,6 +1,10 @@
 //! A form that is posted after its draft is gone: it came twice, or the draft was over.
 
-use model::{draft::ClusterDraft, problem::Problem, saved_draft::DraftKind};
+use model::{
+    draft::{ClusterDraft, Typed},
+    problem::Problem,
+    saved_draft::DraftKind,
+};
 
 use super::{Base, FormBody, OpenForm, Posted, Verb, create};
 use crate::{
@@ -24,8 +28,7 @@ pub(super) async fn gone(
     if !posted.subject.is_empty() {
         return gone_edit(context, person, posted).await;
     }
-    let password = Some(posted.password.clone());
-    if let Ok(spec) = posted.form.spec(password)
+    if let Ok(spec) = posted.form.spec(typed(posted))
         && clusters::is_stored(context, &person.actor, &spec).await
     {
         return Ok(Gone::Done(format!("/clusters/{}", spec.name)));
@@ -38,6 +41,13 @@ pub(super) async fn gone(
     Ok(Gone::Begun(Box::new(form)))
 }
 
+fn typed(posted: &Posted) -> Typed {
+    Typed {
+        password: Some(posted.password.clone()),
+        client_key: Some(posted.client_key.clone()),
+    }
+}
+
 /// What became of changes whose draft is gone. Where the cluster is not as they say, the new draft knows no version that
 /// they began with: its page shows the cluster's beside them, and nothing is laid over it unseen.
 async fn gone_edit(context: &Context, person: &Person, posted: &Posted) -> Result<Gone, Problem> {
@@ -47,7 +57,7 @@ async fn gone_edit(context: &Context, person: &Person, posted: &Posted) -> Resul
         name: name.to_owned(),
         ..posted.form.clone()
     };
-    let is_done = match form.apply(&stored, Some(posted.password.clone())) {
+    let is_done = match form.apply(&stored, typed(posted)) {
         Ok(spec) => clusters::is_stored(context, &person.actor, &spec).await,
         Err(_) => false,
     };

@@ -54,14 +54,22 @@ pub(super) fn on_top(base: &Base, mine: ClusterDraft, theirs: &ClusterDraft) -> 
             true => theirs.skip_hostname,
             false => mine.skip_hostname,
         },
+        client_certificate: pick(
+            &base.client_certificate,
+            mine.client_certificate,
+            &theirs.client_certificate,
+        ),
         mechanism: pick(&base.mechanism, mine.mechanism, &theirs.mechanism),
         username: pick(&base.username, mine.username, &theirs.username),
+        token_url: pick(&base.token_url, mine.token_url, &theirs.token_url),
+        scope: pick(&base.scope, mine.scope, &theirs.scope),
+        extensions: pick(&base.extensions, mine.extensions, &theirs.extensions),
         name: theirs.name.clone(),
     }
 }
 
 /// Texts by input, as they compare.
-fn texts(form: &ClusterDraft) -> [(&'static str, String); 7] {
+fn texts(form: &ClusterDraft) -> [(&'static str, String); 11] {
     let check = match form.skip_hostname {
         true => "not checked",
         false => "checked",
@@ -72,8 +80,12 @@ fn texts(form: &ClusterDraft) -> [(&'static str, String); 7] {
         ("security", normal(&form.security)),
         ("ca_pem", normal(&form.ca_pem)),
         ("skip_hostname", check.to_owned()),
+        ("client_certificate", normal(&form.client_certificate)),
         ("mechanism", normal(&form.mechanism)),
         ("username", normal(&form.username)),
+        ("token_url", normal(&form.token_url)),
+        ("scope", normal(&form.scope)),
+        ("extensions", normal(&form.extensions)),
     ]
 }
 

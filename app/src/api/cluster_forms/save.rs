@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Secret,
     cluster::{ClusterSpec, ClusterView},
-    draft::ClusterDraft,
+    draft::{ClusterDraft, Typed},
     problem::{FieldError, Problem},
 };
 
@@ -30,11 +29,11 @@ pub(super) async fn stored(
 pub(super) fn spec_of(
     form: &ClusterDraft,
     stored: Option<&ClusterView>,
-    password: Option<Secret>,
+    typed: Typed,
 ) -> Result<ClusterSpec, Vec<FieldError>> {
     match stored {
-        Some(stored) => form.apply(stored, password),
-        None => form.spec(password),
+        Some(stored) => form.apply(stored, typed),
+        None => form.spec(typed),
     }
 }
 
@@ -46,7 +45,7 @@ pub(super) async fn save(
     sent: Sent,
 ) -> Result<String, Problem> {
     let stored = stored(context, person, &form).await?;
-    let Ok(spec) = spec_of(&form.body.form, stored.as_ref(), sent.password.clone()) else {
+    let Ok(spec) = spec_of(&form.body.form, stored.as_ref(), sent.typed.clone()) else {
         return Ok(form.path());
     };
     let done = match (&stored, &form.body.base) {

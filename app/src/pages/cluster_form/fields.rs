@@ -76,6 +76,16 @@ pub fn Fields(view: ClusterFormView) -> impl IntoView {
                 hint="A last resort: it lets whoever holds a certificate of this authority pose as a broker."
                 checked=form.skip_hostname
             />
+            <AreaField
+                name="client_certificate"
+                label="Client certificate"
+                hint="Only where brokers ask for one: the certificate and those between it and its authority, in PEM."
+                value=form.client_certificate
+                rows=4
+                placeholder="-----BEGIN CERTIFICATE-----"
+                error=of("client_certificate")
+            />
+            <ClientKey has_key=view.has_client_key error=of("client_key") />
         </div>
         <SelectField
             name="mechanism"
@@ -86,12 +96,45 @@ pub fn Fields(view: ClusterFormView) -> impl IntoView {
                 ("SCRAM-SHA-512", "SCRAM-SHA-512"),
                 ("SCRAM-SHA-256", "SCRAM-SHA-256"),
                 ("PLAIN", "PLAIN"),
+                ("OAUTHBEARER", "OAUTHBEARER"),
             ])
             error=of("mechanism")
         />
         <div class="pair only-sasl">
-            <TextField name="username" label="User" value=form.username error=of("username") />
+            <TextField
+                name="username"
+                label="User"
+                hint="With OAUTHBEARER the client's id; its secret is the password."
+                value=form.username
+                error=of("username")
+            />
             <Password has_password=view.has_password error=of("password") />
+        </div>
+        <div class="only-oauth">
+            <TextField
+                name="token_url"
+                label="Token endpoint"
+                hint="Its host must be in this server's setting token_hosts."
+                value=form.token_url
+                placeholder="https://login.example.com/oauth2/token"
+                mono=true
+                error=of("token_url")
+            />
+            <TextField
+                name="scope"
+                label="Scope"
+                hint="Several with spaces between; empty for the endpoint's own."
+                value=form.scope
+                error=of("scope")
+            />
+            <AreaField
+                name="extensions"
+                label="Extensions"
+                hint="Sent to the broker beside the token, one name=value a line; most brokers need none."
+                value=form.extensions
+                rows=2
+                error=of("extensions")
+            />
         </div>
     }
 }
@@ -113,6 +156,32 @@ fn Password(has_password: bool, error: Signal<Option<String>>) -> impl IntoView 
             hint=hint
             kind="password"
             autocomplete="new-password"
+            error=error
+        />
+    }
+}
+
+/// A private key goes in and never comes out.
+#[component]
+fn ClientKey(has_key: bool, error: Signal<Option<String>>) -> impl IntoView {
+    let (label, hint) = match has_key {
+        true => (
+            "Its private key (stored)",
+            "Stored and never shown. Leave this empty to keep it, or paste to replace it.",
+        ),
+        false => (
+            "Its private key",
+            "In PEM, not encrypted. Stored encrypted, never shown again.",
+        ),
+    };
+    view! {
+        <AreaField
+            name="client_key"
+            label=label
+            hint=hint
+            value=String::new()
+            rows=4
+            placeholder="-----BEGIN PRIVATE KEY-----"
             error=error
         />
     }

@@ -32,6 +32,9 @@ pub async fn view(
         None => None,
     };
     let kept = stored.as_ref().and_then(|view| view.sasl.as_ref());
+    let shown = stored
+        .as_ref()
+        .and_then(|view| view.client_certificate.as_ref());
     let pasted = form.body.pasted.clone().map(|paste| PasteView {
         recognised: paste.recognised,
         translated: paste.translated,
@@ -46,6 +49,7 @@ pub async fn view(
     Ok(ClusterFormView {
         path: form.path(),
         subject: form.subject().map(str::to_owned),
+        has_client_key: form.has_client_key() || shown.is_some_and(|shown| shown.has_key),
         has_password: form.has_password() || kept.is_some_and(|sasl| sasl.has_password),
         faults: form.faults(stored.as_ref()),
         warnings: form.body.form.warnings(),
@@ -114,6 +118,10 @@ fn label(input: &str) -> &str {
         "skip_hostname" => "Host names",
         "mechanism" => "Sign-in",
         "username" => "User",
+        "client_certificate" => "Client certificate",
+        "token_url" => "Token endpoint",
+        "scope" => "Scope",
+        "extensions" => "Extensions",
         input => input,
     }
 }

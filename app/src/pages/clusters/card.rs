@@ -174,7 +174,10 @@ pub fn Facts(card: ClusterCard) -> impl IntoView {
             <dt>"Addresses"</dt>
             <dd><ul class="plain-list">{addresses.collect_view()}</ul></dd>
             <dt>"Security"</dt>
-            <dd>{coded(&card.security)} {warnings.collect_view()}</dd>
+            <dd>
+                {coded(&card.security)} <span class="under">{coded(&card.client_certificate)}</span>
+                {warnings.collect_view()}
+            </dd>
             <dt>"Kafka id"</dt>
             <dd>{id}</dd>
             <dt>"Version"</dt>

@@ -1,9 +1,9 @@
 //! What `/clusters` shows.
 
 use model::{
-    cluster::{ClusterView, Reach, Reachability, SaslView, Tls},
+    cluster::{ClientCertificateView, ClusterView, Reach, Reachability, SaslView, Tls},
     draft::ClusterDraft,
-    format::grouped,
+    format::{self, grouped},
     problem::Problem,
     saved_draft::DraftKind,
     status::{LinkStatus, State},
@@ -47,17 +47,20 @@ pub async fn view(context: &Context, actor: &Actor) -> Result<ClustersView, Prob
 /// Returns what is shown of one cluster.
 pub fn card(context: &Context, cluster: &ClusterView, links: &[LinkEnds]) -> ClusterCard {
     let test = context.ladders.last(&cluster.id);
-    let warnings = ClusterDraft::of(cluster).warnings();
     let reach = context.engine.reachability(cluster.name.as_str());
     let (version, certificate) = told(reach.as_ref(), context.now_ms);
+    let warnings = ClusterDraft::of(cluster).warnings().into_iter();
+    let shown = cluster.client_certificate.as_ref();
+    let ending = shown.and_then(|shown| ending(shown, context.now_ms));
     ClusterCard {
         name: cluster.name.to_string(),
         title: cluster.title.clone(),
         bootstrap: cluster.bootstrap.clone(),
         security: security(&cluster.tls, cluster.sasl.as_ref()),
+        client_certificate: shown.map(client_certificate).unwrap_or_default(),
         warnings: warnings
-            .into_iter()
             .map(|warning| warning.message)
+            .chain(ending)
             .collect(),
         cluster_id: cluster.cluster_id.clone(),
         links: links_of(cluster.name.as_str(), links),
@@ -99,6 +102,34 @@ fn certificate_end(at_ms: i64, now_ms: i64) -> CertificateEnd {
             days => format!("{} more days", grouped(days)),
         },
         soon: days < SOON_DAYS,
+    }
+}
+
+/// How long before its end a certificate is worth a warning: 14 days.
+const SOON_MS: i64 = 14 * 86_400_000;
+
+/// Says whose a client certificate is and when it ends.
+fn client_certificate(shown: &ClientCertificateView) -> String {
+    match (&shown.subject, shown.ends_at_ms) {
+        (Some(subject), Some(ends)) => {
+            let ends = format::moment(ends);
+            format!("Client certificate `{subject}`, good until {ends}.")
+        }
+        _ => "A client certificate that cannot be read here.".to_owned(),
+    }
+}
+
+fn ending(shown: &ClientCertificateView, now_ms: i64) -> Option<String> {
+    let left = shown.ends_at_ms? - now_ms;
+    match left {
+        ..=0 => Some("The client certificate has ended: replace it, brokers refuse it.".to_owned()),
+        _ if left <= SOON_MS => {
+            let left = format::span(left);
+            Some(format!(
+                "The client certificate ends in {left}: replace it before."
+            ))
+        }
+        _ => None,
     }
 }
 
@@ -205,11 +236,28 @@ mod tests {
     }
 
     #[test]
+    fn a_client_certificate_is_told_with_its_end_and_warned_of_before() {
+        let now = 1_700_000_000_000;
+        let day = 86_400_000;
+        let shown = |days: i64| ClientCertificateView {
+            certificate_pem: String::new(),
+            has_key: true,
+            subject: Some("CN=causeway".to_owned()),
+            ends_at_ms: Some(now + days * day),
+        };
+        assert!(client_certificate(&shown(100)).contains("`CN=causeway`, good until 2024-02-22"));
+        assert_eq!(ending(&shown(15), now), None);
+        assert!(ending(&shown(13), now).unwrap().contains("ends in 13"));
+        assert!(ending(&shown(-1), now).unwrap().contains("has ended"));
+    }
+
+    #[test]
     fn security_is_told_in_words() {
         let sasl = SaslView {
             mechanism: SaslMechanism::ScramSha512,
             username: "causeway".to_owned(),
             has_password: true,
+            oauth: None,
         };
         let own = |verify_hostname| Tls::Ca {
             ca_pem: String::new(),

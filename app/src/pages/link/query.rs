@@ -1,8 +1,7 @@
 //! What the pages of one link show, read from intent and from the engine's last word.
 
 use model::{
-    Name,
-    format,
+    Name, format,
     link::{LinkSpec, LinkView, Phase},
     nearest::nearest,
     problem::Problem,

@@ -9,6 +9,7 @@ fn client(bootstrap: &[&str]) -> Result<Client, Error> {
         title: String::new(),
         bootstrap: bootstrap.iter().map(|&entry| entry.to_owned()).collect(),
         tls: model::cluster::Tls::Off,
+        client_certificate: None,
         sasl: None,
     };
     let options = Options {

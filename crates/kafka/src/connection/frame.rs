@@ -9,6 +9,8 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::pool::POOL;
+use crate::error::TlsFailure;
+use crate::tls;
 
 /// The largest frame that is believed. A size above it means that something other than Kafka speaks.
 const LARGEST: usize = 100 << 20;
@@ -21,6 +23,8 @@ const BUFFER: usize = 16 << 10;
 pub(super) enum FrameError {
     /// The connection ended.
     Ended,
+    /// It ended with a word about our certificate.
+    Refused(TlsFailure),
     /// The bytes are a TLS record: a TLS listener answers plaintext so.
     Tls,
     /// The size is negative, too small for a header or larger than any frame may be.
@@ -104,8 +108,8 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
     }
 }
 
-fn ended(_: io::Error) -> FrameError {
-    FrameError::Ended
+fn ended(error: io::Error) -> FrameError {
+    tls::refusal(&error).map_or(FrameError::Ended, FrameError::Refused)
 }
 
 /// Judges the first four bytes of a frame.

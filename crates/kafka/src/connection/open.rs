@@ -71,7 +71,9 @@ async fn open_untimed(address: &Address, settings: &Settings) -> Result<Connecti
         let _ = connection.handle.certificate_ends_ms.set(ends_ms);
     }
     connection.greet(settings).await?;
-    sasl::sign_in(&connection, settings).await?;
+    if let Some(lifetime) = sasl::sign_in(&connection, settings).await? {
+        connection.keep_session(settings, lifetime);
+    }
     Ok(connection)
 }
 
@@ -148,7 +150,7 @@ pub(crate) async fn secure(
         }) if speaks_plaintext(address, settings).await => Err(Error::TlsToPlaintext {
             address: address.clone(),
         }),
-        Err(error) => Err(error),
+        Err(error) => Err(with_certificate(error, settings)),
     }
 }
 
@@ -156,6 +158,7 @@ pub(crate) async fn secure(
 async fn speaks_plaintext(address: &Address, settings: &Settings) -> bool {
     let plain = Settings {
         tls: None,
+        shows_certificate: false,
         sasl: None,
         ..settings.clone()
     };
@@ -198,7 +201,21 @@ impl Connection {
                     address: self.address().clone(),
                 })
             }
-            Err(error) => Err(error),
+            Err(error) => Err(with_certificate(error, settings)),
         }
+    }
+}
+
+/// A broker says the same of a certificate that is missing and of one that it does not take.
+fn with_certificate(error: Error, settings: &Settings) -> Error {
+    match error {
+        Error::Tls {
+            address,
+            reason: TlsFailure::ClientCertificate,
+        } if settings.shows_certificate => Error::Tls {
+            address,
+            reason: TlsFailure::ClientRefused,
+        },
+        error => error,
     }
 }

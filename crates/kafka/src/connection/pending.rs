@@ -186,6 +186,7 @@ impl Pending {
         let address = self.address.clone();
         match error {
             FrameError::Ended => Error::Disconnected { address },
+            FrameError::Refused(reason) => Error::Tls { address, reason },
             FrameError::Tls => Error::PlaintextToTls { address },
             FrameError::Size => Error::Protocol {
                 address,

@@ -7,12 +7,14 @@ use model::Secret;
 use model::cluster::{ClusterSpec, SaslMechanism};
 use tokio_rustls::rustls::ClientConfig;
 
-use crate::{Error, tls};
+use crate::{Error, tls, token};
 
 /// How connections to one cluster are opened; made once from its [`ClusterSpec`] and shared.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub(crate) tls: Option<Arc<ClientConfig>>,
+    /// A client certificate is shown where a broker asks for one.
+    pub(crate) shows_certificate: bool,
     pub(crate) sasl: Option<Credentials>,
     pub(crate) client_id: Arc<str>,
     pub(crate) timeouts: Timeouts,
@@ -54,18 +56,31 @@ pub(crate) struct Credentials {
     pub(crate) mechanism: SaslMechanism,
     pub(crate) username: String,
     pub(crate) password: Option<Secret>,
+    /// Where OAUTHBEARER's tokens come from.
+    pub(crate) tokens: Option<token::Client>,
+    /// What is sent beside a token, as `name=value`.
+    pub(crate) extensions: Vec<String>,
 }
 
 impl Settings {
-    /// Reads the settings of a cluster. Fails with [`Error::Settings`] when its certificates cannot be read.
+    /// Reads the settings of a cluster. Fails with [`Error::Settings`] when its certificates
+    /// or its key cannot be read.
     pub fn from_spec(spec: &ClusterSpec, client_id: &str) -> Result<Self, Error> {
+        let tokens = token::Client::of(spec)?;
+        let extensions = spec.sasl.iter().filter_map(|sasl| sasl.oauth.as_ref());
+        let extensions = extensions.flat_map(|oauth| &oauth.extensions);
+        let extensions = extensions.map(|(name, value)| format!("{name}={value}"));
+        let extensions = extensions.collect();
         let sasl = spec.sasl.as_ref().map(|sasl| Credentials {
             mechanism: sasl.mechanism,
             username: sasl.username.clone(),
             password: sasl.password.clone(),
+            tokens,
+            extensions,
         });
         Ok(Self {
-            tls: tls::client_config(&spec.tls)?,
+            tls: tls::client_config(spec)?,
+            shows_certificate: spec.client_certificate.is_some(),
             sasl,
             client_id: client_id.into(),
             timeouts: Timeouts::default(),

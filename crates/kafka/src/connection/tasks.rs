@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::frame::FrameReader;
 use super::header::{self, Call};
 use super::pending::{Pending, Waiting};
-use super::{Gate, Outgoing};
+use super::{Gate, Outgoing, Queued};
 use crate::Error;
 
 /// Requests are gathered into one write up to this many bytes; a large one is written alone.
@@ -51,7 +51,7 @@ async fn read_answers<R: AsyncRead + Unpin>(stream: R, pending: &Pending) -> Err
 /// Writes requests until the connection ends, and ends it when an answer is overdue.
 pub(super) async fn write<W: AsyncWrite + Unpin>(
     stream: W,
-    mut queue: mpsc::Receiver<Outgoing>,
+    mut queue: mpsc::Receiver<Queued>,
     client_id: Arc<str>,
     pending: Arc<Pending>,
 ) {
@@ -68,8 +68,11 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(
     };
     pending.fail(error.clone());
     queue.close();
-    while let Ok(request) = queue.try_recv() {
-        let _ = request.answer.send(Err(error.clone()));
+    while let Ok(queued) = queue.try_recv() {
+        // A sign-in ends with its channel.
+        if let Queued::Request(request) = queued {
+            let _ = request.answer.send(Err(error.clone()));
+        }
     }
 }
 
@@ -127,25 +130,67 @@ struct Writer<'a, W> {
 
 impl<W: AsyncWrite + Unpin> Writer<'_, W> {
     /// Returns when the stream breaks or the last handle is gone.
-    async fn write_requests(&mut self, queue: &mut mpsc::Receiver<Outgoing>) -> Error {
+    async fn write_requests(&mut self, queue: &mut mpsc::Receiver<Queued>) -> Error {
         let mut chunks = Chunks::default();
         while let Some(first) = queue.recv().await {
             self.pending.wait_while_throttled().await;
-            self.stage(first, &mut chunks);
-            while chunks.len < GATHER
+            let mut sign_in = self.stage_queued(first, &mut chunks);
+            while sign_in.is_none()
+                && chunks.len < GATHER
                 && let Ok(next) = queue.try_recv()
             {
-                self.stage(next, &mut chunks);
+                sign_in = self.stage_queued(next, &mut chunks);
             }
-            if self.stream.write_all_buf(&mut chunks).await.is_err()
-                || self.stream.flush().await.is_err()
+            let mut written = self.write_out(&mut chunks).await;
+            if let Some(alone) = sign_in
+                && written.is_ok()
             {
-                return Error::Disconnected {
-                    address: self.pending.address.clone(),
-                };
+                written = self.write_alone(alone, &mut chunks).await;
+            }
+            if let Err(error) = written {
+                return error;
             }
         }
         closed(self.pending)
+    }
+
+    /// Writes a sign-in's requests until it is over; what else is queued waits.
+    async fn write_alone(
+        &mut self,
+        mut requests: mpsc::Receiver<Queued>,
+        chunks: &mut Chunks,
+    ) -> Result<(), Error> {
+        while let Some(queued) = requests.recv().await {
+            if let Queued::Request(request) = queued {
+                self.stage(request, chunks);
+                self.write_out(chunks).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_out(&mut self, chunks: &mut Chunks) -> Result<(), Error> {
+        if self.stream.write_all_buf(chunks).await.is_ok() && self.stream.flush().await.is_ok() {
+            return Ok(());
+        }
+        Err(Error::Disconnected {
+            address: self.pending.address.clone(),
+        })
+    }
+
+    /// Stages a request, or returns the sign-in that is to be written next.
+    fn stage_queued(
+        &mut self,
+        queued: Queued,
+        chunks: &mut Chunks,
+    ) -> Option<mpsc::Receiver<Queued>> {
+        match queued {
+            Queued::Request(request) => {
+                self.stage(request, chunks);
+                None
+            }
+            Queued::SignIn(requests) => Some(requests),
+        }
     }
 
     /// Puts a request behind the others of this write, unless its right to be sent has ended.

@@ -18,6 +18,7 @@ fn settings(tls: Tls) -> Settings {
         title: String::new(),
         bootstrap: Vec::new(),
         tls,
+        client_certificate: None,
         sasl: None,
     };
     Settings::from_spec(&spec, "test").unwrap()

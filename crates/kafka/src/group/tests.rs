@@ -9,6 +9,7 @@ fn spec(tls: Tls, sasl: Option<Sasl>) -> ClusterSpec {
         title: String::new(),
         bootstrap: vec!["a:9092".to_owned(), "b:9092".to_owned()],
         tls,
+        client_certificate: None,
         sasl,
     }
 }
@@ -18,6 +19,7 @@ fn scram() -> Sasl {
         mechanism: SaslMechanism::ScramSha512,
         username: "causeway".to_owned(),
         password: Some(Secret::new("pw")),
+        oauth: None,
     }
 }
 

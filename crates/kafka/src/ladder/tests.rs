@@ -9,6 +9,7 @@ fn spec(bootstrap: &[&str]) -> ClusterSpec {
         title: String::new(),
         bootstrap: bootstrap.iter().map(|&entry| entry.to_owned()).collect(),
         tls: Tls::Off,
+        client_certificate: None,
         sasl: None,
     }
 }

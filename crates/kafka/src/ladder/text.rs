@@ -4,7 +4,7 @@ use model::cluster::RungKind;
 
 use crate::Error;
 use crate::client::{Broker, ClusterMetadata};
-use crate::error::{AuthFailure, TlsFailure};
+use crate::error::{AuthFailure, TlsFailure, TokenFailure};
 
 /// What was seen of one entry or broker, as a sentence.
 pub(super) fn detail(label: &str, error: &Error) -> String {
@@ -17,6 +17,7 @@ pub(super) fn detail(label: &str, error: &Error) -> String {
         }
         Error::PlaintextToTls { .. } => "it expects TLS".to_owned(),
         Error::Auth { reason, .. } => reason.to_string(),
+        Error::Token { host, reason } => format!("no token from `{host}`, {reason}"),
         Error::Timeout { .. } => "no answer in time".to_owned(),
         Error::Disconnected { .. } | Error::Closed { .. } => "it closed the connection".to_owned(),
         Error::Broker { code, .. } => format!("it answered {code}"),
@@ -46,6 +47,7 @@ pub(super) fn advice(kind: RungKind, error: &Error) -> &'static str {
         }
         (_, Error::Tls { reason, .. }) => tls_advice(*reason),
         (_, Error::Auth { reason, .. }) => auth_advice(reason),
+        (_, Error::Token { reason, .. }) => token_advice(reason),
         (_, Error::Protocol { .. }) => "Check the port: it belongs to another service.",
         (RungKind::Metadata, Error::Broker { .. }) => "Give the user DESCRIBE on the cluster.",
         (_, Error::Unsupported { .. }) => "Use a cluster of Kafka 2.1 or newer.",
@@ -65,7 +67,10 @@ fn tls_advice(reason: TlsFailure) -> &'static str {
         TlsFailure::Expired => "Renew the broker's certificate.",
         TlsFailure::NotYetValid => "Check the clocks of this host and of the broker.",
         TlsFailure::ClientCertificate => {
-            "Use a listener that signs in by SASL: client certificates are not supported."
+            "Give a client certificate and its key, or use a listener that asks for none."
+        }
+        TlsFailure::ClientRefused => {
+            "Give a client certificate that is still valid and comes from an authority which the broker trusts."
         }
         TlsFailure::BadCertificate => "Have a certificate issued for server use.",
         TlsFailure::NothingInCommon => "Allow TLS 1.2 or 1.3 on the broker.",
@@ -73,8 +78,33 @@ fn tls_advice(reason: TlsFailure) -> &'static str {
     }
 }
 
+fn token_advice(reason: &TokenFailure) -> &'static str {
+    match reason {
+        TokenFailure::NotListed => {
+            "Add the host to the setting `token_hosts`, and start Causeway again."
+        }
+        TokenFailure::NotHttps => {
+            "Use https; where that cannot be, list the host as `http://<host>` in the setting `token_hosts`."
+        }
+        TokenFailure::Inside => {
+            "List its address or network in the setting `token_hosts`, if it is meant, and start Causeway again."
+        }
+        TokenFailure::Unresolved => {
+            "Correct the token endpoint's host, or make it known to this host's resolver."
+        }
+        TokenFailure::Status(400 | 401 | 403) => "Correct the client's id, secret and scope.",
+        TokenFailure::Tls(_) => {
+            "Its certificate must come from an authority of this system, or from the one given for the brokers."
+        }
+        _ => "Check the token endpoint's address, and that it is well.",
+    }
+}
+
 fn auth_advice(reason: &AuthFailure) -> &'static str {
     match reason {
+        AuthFailure::TokenRefused => {
+            "Check that the broker trusts this token endpoint, and expects this audience and scope."
+        }
         AuthFailure::Refused => "Correct user name and password.",
         AuthFailure::Mechanism { .. } => "Choose a mechanism that the listener offers.",
         AuthFailure::NotAsked => "Remove the sign-in, or use the listener that asks for one.",

@@ -2,10 +2,11 @@
 
 use super::{Faults, pem};
 use crate::{
-    cluster::{ClusterSpec, Sasl, Tls},
+    cluster::{ClientCertificate, ClusterSpec, OAuth, Sasl, SaslMechanism, Tls},
     endpoint::Endpoint,
     problem::FieldError,
     text::{grouped, shown},
+    token_url::TokenUrl,
 };
 
 /// Most bootstrap entries.
@@ -13,6 +14,9 @@ const MAX_BOOTSTRAP: usize = 100;
 
 /// Longest user name and password, in characters.
 const MAX_CREDENTIAL: usize = 1_000;
+
+/// Most extensions of an OAUTHBEARER sign-in.
+const MAX_EXTENSIONS: usize = 20;
 
 impl ClusterSpec {
     /// Returns everything that is wrong with the settings, empty if nothing is.
@@ -26,6 +30,9 @@ impl ClusterSpec {
             && let Err(cause) = pem::check_certificates(ca_pem)
         {
             faults.add_cause("tls.ca_pem", "Certificates", &cause);
+        }
+        if let Some(shown) = &self.client_certificate {
+            check_client_certificate(&mut faults, shown, &self.tls);
         }
         if let Some(sasl) = &self.sasl {
             check_sasl(&mut faults, sasl);
@@ -62,9 +69,43 @@ fn check_bootstrap(faults: &mut Faults, entries: &[String]) {
     }
 }
 
+fn check_client_certificate(faults: &mut Faults, shown: &ClientCertificate, tls: &Tls) {
+    if *tls == Tls::Off {
+        faults.add(
+            "client_certificate.certificate_pem",
+            "A client certificate is shown in TLS only: turn TLS on, or remove it.",
+        );
+    }
+    if let Err(cause) = pem::check_certificates(&shown.certificate_pem) {
+        let field = "client_certificate.certificate_pem";
+        faults.add_cause(field, "Client certificate", &cause);
+    }
+    if let Some(key) = &shown.key_pem
+        && let Err(cause) = pem::check_key(key.expose())
+    {
+        faults.add_cause("client_certificate.key_pem", "Key", &cause);
+    }
+}
+
 fn check_sasl(faults: &mut Faults, sasl: &Sasl) {
+    match (&sasl.oauth, sasl.mechanism) {
+        (Some(oauth), SaslMechanism::OAuthBearer) => check_oauth(faults, oauth),
+        (None, SaslMechanism::OAuthBearer) => faults.add(
+            "sasl.oauth.token_url",
+            "Enter the token endpoint's address, as `https://login.example.com/oauth2/token`.",
+        ),
+        (Some(_), _) => faults.add(
+            "sasl.oauth",
+            "A token endpoint belongs to the sign-in OAUTHBEARER: remove it.",
+        ),
+        (None, _) => {}
+    }
     if sasl.username.is_empty() {
-        faults.add("sasl.username", "Enter the user name.");
+        let message = match sasl.mechanism {
+            SaslMechanism::OAuthBearer => "Enter the client's id.",
+            _ => "Enter the user name.",
+        };
+        faults.add("sasl.username", message);
     }
     faults.check_line(
         "sasl.username",
@@ -80,6 +121,43 @@ fn check_sasl(faults: &mut Faults, sasl: &Sasl) {
             "sasl.password",
             "The password",
             password.expose(),
+            MAX_CREDENTIAL,
+        );
+    }
+}
+
+fn check_oauth(faults: &mut Faults, oauth: &OAuth) {
+    if let Err(cause) = oauth.token_url.parse::<TokenUrl>() {
+        faults.add_cause("sasl.oauth.token_url", "Token endpoint", &cause);
+    }
+    faults.check_line(
+        "sasl.oauth.scope",
+        "The scope",
+        &oauth.scope,
+        MAX_CREDENTIAL,
+    );
+    if oauth.extensions.len() > MAX_EXTENSIONS {
+        let message = format!("At most {MAX_EXTENSIONS} extensions are allowed.");
+        faults.add("sasl.oauth.extensions", message);
+        return;
+    }
+    for (name, value) in &oauth.extensions {
+        let named = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphabetic());
+        if !named || name == "auth" {
+            let message = format!(
+                "Extension `{}`: a name has letters only, and is not `auth`.",
+                shown(name)
+            );
+            faults.add("sasl.oauth.extensions", message);
+        } else if !value.chars().all(|c| c.is_ascii_graphic() || c == ' ') || value.is_empty() {
+            let message =
+                format!("Extension `{name}`: give it a value of letters, digits and signs.");
+            faults.add("sasl.oauth.extensions", message);
+        }
+        faults.check_line(
+            "sasl.oauth.extensions",
+            "An extension",
+            value,
             MAX_CREDENTIAL,
         );
     }

@@ -1,25 +1,40 @@
 //! The form of a cluster.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Faults, entries, ticked, unix_lines, word};
 use crate::{
     Name, Secret,
-    cluster::{ClusterSpec, ClusterView, Sasl, SaslMechanism, Tls},
+    cluster::{ClientCertificate, ClusterSpec, ClusterView, OAuth, Sasl, SaslMechanism, Tls},
     problem::FieldError,
 };
 
 /// Longest bootstrap list, in bytes: 100 entries of the longest kind.
 const MAX_BOOTSTRAP: usize = 32 * 1024;
 
-const MECHANISMS: [(&str, Option<SaslMechanism>); 4] = [
+/// Longest list of extensions, in bytes.
+const MAX_EXTENSIONS: usize = 32 * 1024;
+
+const MECHANISMS: [(&str, Option<SaslMechanism>); 5] = [
     ("", None),
     ("PLAIN", Some(SaslMechanism::Plain)),
     ("SCRAM-SHA-256", Some(SaslMechanism::ScramSha256)),
     ("SCRAM-SHA-512", Some(SaslMechanism::ScramSha512)),
+    ("OAUTHBEARER", Some(SaslMechanism::OAuthBearer)),
 ];
 
-/// A cluster as a form holds it. The password is not part of it: secrets travel apart and are never drafted in the open.
+/// The secrets of a cluster's form as they were typed; one that is absent or empty means "keep the stored one".
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Typed {
+    pub password: Option<Secret>,
+    /// PEM: the client certificate's key.
+    pub client_key: Option<Secret>,
+}
+
+/// A cluster as a form holds it. Password and key are not part of it: secrets travel apart and are never drafted in the
+/// open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ClusterDraft {
@@ -33,9 +48,18 @@ pub struct ClusterDraft {
     /// Checkbox: the host name in the broker's certificate is not checked.
     #[serde(default, deserialize_with = "ticked")]
     pub skip_hostname: bool,
-    /// Empty, `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`.
+    /// PEM: the client certificate, empty for none.
+    pub client_certificate: String,
+    /// Empty, or the registered name of a mechanism.
     pub mechanism: String,
+    /// With OAUTHBEARER the client's id.
     pub username: String,
+    /// OAUTHBEARER: the token endpoint.
+    pub token_url: String,
+    /// OAUTHBEARER: scopes with spaces between.
+    pub scope: String,
+    /// OAUTHBEARER: one `name=value` a line.
+    pub extensions: String,
 }
 
 impl Default for ClusterDraft {
@@ -47,8 +71,12 @@ impl Default for ClusterDraft {
             security: "none".to_owned(),
             ca_pem: String::new(),
             skip_hostname: false,
+            client_certificate: String::new(),
             mechanism: String::new(),
             username: String::new(),
+            token_url: String::new(),
+            scope: String::new(),
+            extensions: String::new(),
         }
     }
 }
@@ -65,6 +93,8 @@ impl ClusterDraft {
             } => ("tls_ca", ca_pem.as_str(), *verify_hostname),
         };
         let sasl = view.sasl.as_ref();
+        let shown = view.client_certificate.as_ref();
+        let oauth = sasl.and_then(|sasl| sasl.oauth.clone()).unwrap_or_default();
         Self {
             name: view.name.to_string(),
             title: view.title.clone(),
@@ -73,16 +103,20 @@ impl ClusterDraft {
             ca_pem: ca_pem.to_owned(),
             skip_hostname: !verify_hostname,
             mechanism: word(&MECHANISMS, &sasl.map(|sasl| sasl.mechanism)),
+            client_certificate: shown.map_or_else(String::new, |c| c.certificate_pem.clone()),
             username: sasl.map_or_else(String::new, |sasl| sasl.username.clone()),
+            extensions: extension_lines(&oauth),
+            token_url: oauth.token_url,
+            scope: oauth.scope,
         }
     }
 
-    /// Returns the cluster that the form describes. An empty password counts as none, which means "keep the stored one".
+    /// Returns the cluster that the form describes. An empty secret counts as none, which means "keep the stored one".
     ///
     /// # Errors
     /// Every fault, by the name of its input.
-    pub fn spec(&self, password: Option<Secret>) -> Result<ClusterSpec, Vec<FieldError>> {
-        self.lay_over(None, password)
+    pub fn spec(&self, typed: Typed) -> Result<ClusterSpec, Vec<FieldError>> {
+        self.lay_over(None, typed)
     }
 
     /// Returns what the form makes of a stored cluster: a missing name is the stored one, and certificates that differ
@@ -90,18 +124,14 @@ impl ClusterDraft {
     ///
     /// # Errors
     /// Every fault, by the name of its input.
-    pub fn apply(
-        &self,
-        base: &ClusterView,
-        password: Option<Secret>,
-    ) -> Result<ClusterSpec, Vec<FieldError>> {
-        self.lay_over(Some(base), password)
+    pub fn apply(&self, base: &ClusterView, typed: Typed) -> Result<ClusterSpec, Vec<FieldError>> {
+        self.lay_over(Some(base), typed)
     }
 
     fn lay_over(
         &self,
         base: Option<&ClusterView>,
-        password: Option<Secret>,
+        typed: Typed,
     ) -> Result<ClusterSpec, Vec<FieldError>> {
         let mut faults = Faults::default();
         let name = match base {
@@ -115,14 +145,64 @@ impl ClusterDraft {
             title: self.title.trim().to_owned(),
             bootstrap: self.bootstrap_entries(&mut faults),
             tls: self.tls(base, &mut faults),
-            sasl: mechanism.flatten().map(|mechanism| Sasl {
-                mechanism,
-                username: self.username.clone(),
-                password: password.filter(|password| !password.expose().is_empty()),
-            }),
+            client_certificate: self.shown(base, typed.client_key),
+            sasl: mechanism
+                .flatten()
+                .map(|mechanism| self.sasl(mechanism, typed.password, &mut faults)),
         };
         faults.add_all(Self::at_inputs(spec.check()));
         faults.into_result(spec)
+    }
+
+    fn sasl(
+        &self,
+        mechanism: SaslMechanism,
+        password: Option<Secret>,
+        faults: &mut Faults,
+    ) -> Sasl {
+        let oauth = (mechanism == SaslMechanism::OAuthBearer).then(|| OAuth {
+            token_url: self.token_url.trim().to_owned(),
+            scope: self.scope.trim().to_owned(),
+            extensions: self.extensions(faults),
+        });
+        Sasl {
+            mechanism,
+            username: self.username.clone(),
+            password: password.filter(|password| !password.expose().is_empty()),
+            oauth,
+        }
+    }
+
+    fn extensions(&self, faults: &mut Faults) -> BTreeMap<String, String> {
+        let mut extensions = BTreeMap::new();
+        if !faults.fits("extensions", &self.extensions, MAX_EXTENSIONS) {
+            return extensions;
+        }
+        let lines = self.extensions.lines().map(str::trim);
+        for line in lines.filter(|line| !line.is_empty()) {
+            match line.split_once('=') {
+                Some((name, value)) => {
+                    extensions.insert(name.trim().to_owned(), value.trim().to_owned());
+                }
+                None => faults.add("extensions", "Write each extension as `name=value`."),
+            }
+        }
+        extensions
+    }
+
+    /// Returns the client certificate; without TLS it is shown to nobody.
+    fn shown(&self, base: Option<&ClusterView>, key: Option<Secret>) -> Option<ClientCertificate> {
+        if self.security.trim() == "none" || self.client_certificate.trim().is_empty() {
+            return None;
+        }
+        let stored = base
+            .and_then(|base| base.client_certificate.as_ref())
+            .map(|shown| shown.certificate_pem.as_str());
+        let key = key.filter(|key| !key.expose().trim().is_empty());
+        Some(ClientCertificate {
+            certificate_pem: kept(stored, &self.client_certificate),
+            key_pem: key.map(|key| Secret::new(unix_lines(key.expose()))),
+        })
     }
 
     fn bootstrap_entries(&self, faults: &mut Faults) -> Vec<String> {
@@ -150,13 +230,11 @@ impl ClusterDraft {
     }
 
     fn certificates(&self, base: Option<&ClusterView>) -> String {
-        let posted = unix_lines(&self.ca_pem);
-        match base.map(|base| &base.tls) {
-            Some(Tls::Ca { ca_pem, .. }) if unix_lines(ca_pem).trim() == posted.trim() => {
-                ca_pem.clone()
-            }
-            _ => posted,
-        }
+        let stored = match base.map(|base| &base.tls) {
+            Some(Tls::Ca { ca_pem, .. }) => Some(ca_pem.as_str()),
+            _ => None,
+        };
+        kept(stored, &self.ca_pem)
     }
 
     /// Returns what is allowed and yet worth a second look, by the name of its input.
@@ -168,11 +246,20 @@ impl ClusterDraft {
                            broker.";
             warnings.add("skip_hostname", message);
         }
+        if !encrypted && !self.client_certificate.trim().is_empty() {
+            let message = "The client certificate is not used: it is shown in TLS only.";
+            warnings.add("client_certificate", message);
+        }
         match self.mechanism.as_str() {
             "" if !self.username.trim().is_empty() => warnings.add(
                 "mechanism",
                 "The user name is not used: no sign-in is chosen.",
             ),
+            "OAUTHBEARER" if !encrypted => {
+                let message =
+                    "Tokens cross the network readable: whoever sees one can use it until it ends.";
+                warnings.add("security", message);
+            }
             "PLAIN" if !encrypted => {
                 warnings.add("security", "The password crosses the network readable.");
             }
@@ -202,9 +289,31 @@ fn input_of(field: &str) -> &str {
         "tls.ca_pem" => "ca_pem",
         "sasl.username" => "username",
         "sasl.password" => "password",
+        "sasl.oauth" | "sasl.oauth.token_url" => "token_url",
+        "sasl.oauth.scope" => "scope",
+        "sasl.oauth.extensions" => "extensions",
+        "client_certificate.certificate_pem" => "client_certificate",
+        "client_certificate.key_pem" => "client_key",
         field if field.starts_with("bootstrap[") => "bootstrap",
         field => field,
     }
+}
+
+/// Returns a stored text where what was posted differs from it in line ends alone.
+fn kept(stored: Option<&str>, posted: &str) -> String {
+    let posted = unix_lines(posted);
+    match stored {
+        Some(stored) if unix_lines(stored).trim() == posted.trim() => stored.to_owned(),
+        _ => posted,
+    }
+}
+
+fn extension_lines(oauth: &OAuth) -> String {
+    let lines = oauth.extensions.iter();
+    let lines: Vec<String> = lines
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    lines.join("\n")
 }
 
 fn placeholder() -> Name {

@@ -18,9 +18,10 @@ const MAX_PROPERTIES: usize = 500;
 const PASTE_PEM: &str =
     "Key stores cannot be read here: paste the authority's certificates as PEM instead.";
 const CLIENT_KEY: &str =
-    "Client certificates are not supported: sign in with a user name and password.";
+    "Client certificates are not read from here: paste certificate and key as PEM into the form.";
 const LOADS_CODE: &str = "It loads code into the client.";
-const OAUTH: &str = "OAuth sign-in is not supported.";
+const OAUTH: &str =
+    "Token endpoints are not taken from pasted settings: enter endpoint and client in the form.";
 const KERBEROS: &str = "Kerberos sign-in is not supported.";
 const ELSEWHERE: &str = "The value stands elsewhere: enter the value itself.";
 
@@ -161,13 +162,14 @@ impl Reader {
 
     fn mechanism(&mut self, value: &str) -> Verdict {
         match value.to_uppercase().as_str() {
-            name @ ("PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512") => {
+            name @ ("PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512" | "OAUTHBEARER") => {
                 self.pasted.draft.mechanism = name.to_owned();
                 Verdict::Recognised
             }
             "GSSAPI" => Verdict::Refused(KERBEROS),
-            "OAUTHBEARER" => Verdict::Refused(OAUTH),
-            _ => Verdict::Refused("`PLAIN`, `SCRAM-SHA-256` and `SCRAM-SHA-512` are supported."),
+            _ => Verdict::Refused(
+                "`PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` and `OAUTHBEARER` are supported.",
+            ),
         }
     }
 

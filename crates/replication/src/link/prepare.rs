@@ -7,7 +7,7 @@ use kafka::{
     admin::ConfigResource,
     client::{Client, Topics},
 };
-use model::problem::Problem;
+use model::{acl::AclResource, problem::Problem};
 use tokio::time::Instant;
 
 use super::{
@@ -16,8 +16,9 @@ use super::{
     traffic::ConnectionCount,
 };
 use crate::{
+    grants,
     ledger::DesiredLink,
-    topic_sync::{ControlTopicFacts, control_topic_facts, create_control_topic},
+    topic_sync::{ApplyError, ControlTopicFacts, control_topic_facts, create_control_topic},
 };
 
 mod retired;
@@ -105,14 +106,17 @@ async fn control_topic(
     let name = &*wire.control_topic;
     let look = || async {
         let found = control_topic_facts(client, name).await;
-        found.map_err(|error| unreachable(&wire.destination, "destination", &error))
+        found.map_err(|error| {
+            let problem = unreachable(&wire.destination, "destination", &error);
+            Box::new(grants::named(*problem, &error, || own(link)))
+        })
     };
     let mut found = look().await?;
     if found.is_none() && link.control_topic_id.is_none() {
         if let Err(error) = create_control_topic(client, name, link.spec.slots).await {
             tracing::debug!(%error, "control topic not made");
             if look().await?.is_none() {
-                return Err(not_made(name, link, &error.to_string()));
+                return Err(not_made(name, link, &error));
             }
         }
         found = look().await?;
@@ -165,7 +169,7 @@ async fn guard_ms(client: &Client) -> i64 {
 
 fn unreachable(end: &End, side: &str, error: &Error) -> Box<Problem> {
     let cluster = &end.spec.name;
-    Box::new(Problem {
+    let problem = Problem {
         code: error.code().to_owned(),
         status: 503,
         title: format!("The {side} `{cluster}` does not answer."),
@@ -177,7 +181,8 @@ fn unreachable(end: &End, side: &str, error: &Error) -> Box<Problem> {
             "Test the connection of cluster `{cluster}`; the link starts by itself once it answers."
         )),
         ..Problem::default()
-    })
+    };
+    Box::new(grants::let_in(problem, error, cluster))
 }
 
 fn same_cluster(link: &DesiredLink) -> Box<Problem> {
@@ -195,8 +200,15 @@ fn same_cluster(link: &DesiredLink) -> Box<Problem> {
     })
 }
 
-fn not_made(name: &str, link: &DesiredLink, cause: &str) -> Box<Problem> {
-    Box::new(Problem {
+/// Grants what a link does below its own prefix.
+fn own(link: &DesiredLink) -> String {
+    let prefix = AclResource::TopicPrefix(grants::PREFIX.to_owned());
+    grants::grant(&link.destination, grants::WRITER, prefix)
+}
+
+fn not_made(name: &str, link: &DesiredLink, error: &ApplyError) -> Box<Problem> {
+    let cause = error.to_string();
+    let problem = Problem {
         code: "control.not_made".to_owned(),
         status: 503,
         title: format!(
@@ -205,11 +217,15 @@ fn not_made(name: &str, link: &DesiredLink, cause: &str) -> Box<Problem> {
         ),
         detail: format!("Topic `{name}`: {cause}"),
         state: Some("waiting".to_owned()),
-        cause: Some(cause.to_owned()),
+        cause: Some(cause),
         next_step: Some(format!(
             "Grant CREATE, READ, WRITE and DESCRIBE on `{name}` at the destination; it is tried again."
         )),
         ..Problem::default()
+    };
+    Box::new(match error {
+        ApplyError::Kafka(error) => grants::named(problem, error, || own(link)),
+        _ => problem,
     })
 }
 

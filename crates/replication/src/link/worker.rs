@@ -290,6 +290,7 @@ impl Worker {
             Command::Assigned(slots) => self.assigned(&slots),
             Command::Revoked(slots, ack) => self.drain_slots(&slots, Some(ack)),
             Command::Lost(slots) => self.lost_by_group(&slots),
+            Command::GroupRefused(group) => self.group_refused(&group),
         }
     }
 

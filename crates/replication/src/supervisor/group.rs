@@ -37,10 +37,10 @@ pub(super) struct WorkerGroup {
 impl WorkerGroup {
     pub(super) fn join(destination: &ClusterSpec, group: String, worker: &str) -> Self {
         let client_id = format!("causeway-{worker}");
-        let (membership, events) = Membership::join(destination, group, client_id);
+        let (membership, events) = Membership::join(destination, group.clone(), client_id);
         let routes = Routes::default();
         let span = info_span!("worker group", cluster.name = %destination.name);
-        let router = tokio::spawn(route(events, routes.clone()).instrument(span));
+        let router = tokio::spawn(route(group, events, routes.clone()).instrument(span));
         Self {
             membership,
             routes,
@@ -93,7 +93,7 @@ fn lock(routes: &Routes) -> std::sync::MutexGuard<'_, Shares> {
     routes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn route(mut events: mpsc::Receiver<GroupEvent>, routes: Routes) {
+async fn route(group: String, mut events: mpsc::Receiver<GroupEvent>, routes: Routes) {
     while let Some(event) = events.recv().await {
         debug!(?event, "group event");
         match event {
@@ -106,6 +106,17 @@ async fn route(mut events: mpsc::Receiver<GroupEvent>, routes: Routes) {
                 let ack: Arc<RevokeAck> = Arc::new(ack);
                 let command = |slots| Command::Revoked(slots, ack.clone());
                 send(&routes, slots, Turn::Taken, command).await;
+            }
+            GroupEvent::Refused => {
+                warn!(
+                    group,
+                    "may not join the worker group: READ on it is missing"
+                );
+                let links: Vec<_> = lock(&routes).links.values().cloned().collect();
+                for link in links {
+                    // A link that is too busy hears it with the next refusal.
+                    let _ = link.try_send(Command::GroupRefused(group.clone()));
+                }
             }
             GroupEvent::Error(error) => warn!(error, "worker group"),
         }

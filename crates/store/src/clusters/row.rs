@@ -1,8 +1,8 @@
-//! Clusters as rows, their passwords sealed.
+//! Clusters as rows, their passwords and keys sealed.
 
 use model::{
-    Name,
-    cluster::{ClusterSpec, ClusterView, Sasl, SaslMechanism, Tls},
+    Name, Secret,
+    cluster::{ClientCertificate, ClusterSpec, ClusterView, OAuth, Sasl, SaslMechanism, Tls},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{Row, any::AnyRow};
@@ -14,12 +14,20 @@ use crate::{
     json::{self, Place},
 };
 
+/// Columns that hold sealed secrets.
+const PASSWORD: &str = "password";
+const CLIENT_KEY: &str = "client_key";
+const SECRETS: [&str; 2] = [PASSWORD, CLIENT_KEY];
+
 /// The column `spec`.
 #[derive(Serialize, Deserialize)]
 struct StoredSpec {
     title: String,
     bootstrap: Vec<String>,
     tls: Tls,
+    /// PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client_certificate: Option<String>,
     sasl: Option<StoredSasl>,
 }
 
@@ -27,6 +35,8 @@ struct StoredSpec {
 struct StoredSasl {
     mechanism: SaslMechanism,
     username: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    oauth: Option<OAuth>,
 }
 
 /// Returns the names of the links that use a cluster.
@@ -56,7 +66,7 @@ pub(super) async fn fetch_row(
     name: &str,
 ) -> Result<AnyRow, StoreError> {
     let row = sqlx::query(
-        "SELECT id, name, spec, password, cluster_id, revision, created_at_ms, updated_at_ms \
+        "SELECT id, name, spec, password, client_key, cluster_id, revision, created_at_ms, updated_at_ms \
          FROM clusters WHERE name = $1",
     )
     .bind(name)
@@ -70,12 +80,20 @@ pub(super) async fn fetch_row(
 
 /// Checks at opening that the key is the one that sealed the secrets.
 pub(crate) async fn check_key(store: &Store) -> Result<(), StoreError> {
-    let row = sqlx::query("SELECT id, password FROM clusters WHERE password IS NOT NULL LIMIT 1")
-        .fetch_optional(&store.pool)
-        .await?;
+    let row = sqlx::query(
+        "SELECT id, password, client_key FROM clusters WHERE password IS NOT NULL OR client_key IS NOT NULL LIMIT 1",
+    )
+    .fetch_optional(&store.pool)
+    .await?;
     let Some(row) = row else { return Ok(()) };
-    let (id, sealed): (String, String) = (row.try_get("id")?, row.try_get("password")?);
-    Ok(store.key.check(&sealed, password_place(&id))?)
+    let id: String = row.try_get("id")?;
+    for column in SECRETS {
+        let sealed: Option<String> = row.try_get(column)?;
+        if let Some(sealed) = sealed {
+            store.key.check(&sealed, place(&id, column))?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) async fn insert(
@@ -84,13 +102,14 @@ pub(super) async fn insert(
     key: &Key,
 ) -> Result<(), StoreError> {
     let done = sqlx::query(
-        "INSERT INTO clusters (id, name, spec, password, revision, created_at_ms, updated_at_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (name) DO NOTHING",
+        "INSERT INTO clusters (id, name, spec, password, client_key, revision, created_at_ms, updated_at_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT (name) DO NOTHING",
     )
     .bind(&cluster.id)
     .bind(cluster.spec.name.as_str())
     .bind(stored_spec(&cluster.spec))
-    .bind(sealed_password(cluster, key)?)
+    .bind(sealed(cluster, PASSWORD, key)?)
+    .bind(sealed(cluster, CLIENT_KEY, key)?)
     .bind(cluster.revision)
     .bind(cluster.created_at_ms)
     .execute(&mut **transaction)
@@ -110,11 +129,12 @@ pub(super) async fn save(
     key: &Key,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE clusters SET spec = $2, password = $3, revision = $4, updated_at_ms = $5 WHERE id = $1",
+        "UPDATE clusters SET spec = $2, password = $3, client_key = $4, revision = $5, updated_at_ms = $6 WHERE id = $1",
     )
     .bind(&cluster.id)
     .bind(stored_spec(&cluster.spec))
-    .bind(sealed_password(cluster, key)?)
+    .bind(sealed(cluster, PASSWORD, key)?)
+    .bind(sealed(cluster, CLIENT_KEY, key)?)
     .bind(cluster.revision)
     .bind(cluster.updated_at_ms)
     .execute(&mut **transaction)
@@ -122,20 +142,25 @@ pub(super) async fn save(
     Ok(())
 }
 
-fn password_place(id: &str) -> Place<'_> {
+fn place<'a>(id: &'a str, column: &'static str) -> Place<'a> {
     Place {
         table: "clusters",
         id,
-        column: "password",
+        column,
     }
 }
 
-fn sealed_password(cluster: &Cluster, key: &Key) -> Result<Option<String>, StoreError> {
-    let place = password_place(&cluster.id);
-    Ok(cluster
-        .password()
-        .map(|password| key.seal(password, place))
-        .transpose()?)
+fn sealed(
+    cluster: &Cluster,
+    column: &'static str,
+    key: &Key,
+) -> Result<Option<String>, StoreError> {
+    let secret = match column {
+        PASSWORD => cluster.password(),
+        _ => cluster.client_key(),
+    };
+    let place = place(&cluster.id, column);
+    Ok(secret.map(|secret| key.seal(secret, place)).transpose()?)
 }
 
 fn stored_spec(spec: &ClusterSpec) -> String {
@@ -143,39 +168,55 @@ fn stored_spec(spec: &ClusterSpec) -> String {
         title: spec.title.clone(),
         bootstrap: spec.bootstrap.clone(),
         tls: spec.tls.clone(),
+        client_certificate: spec
+            .client_certificate
+            .as_ref()
+            .map(|shown| shown.certificate_pem.clone()),
         sasl: spec.sasl.as_ref().map(|sasl| StoredSasl {
             mechanism: sasl.mechanism,
             username: sasl.username.clone(),
+            oauth: sasl.oauth.clone(),
         }),
     })
 }
 
 pub(super) fn cluster(row: &AnyRow, key: &Key) -> Result<Cluster, StoreError> {
-    let (mut cluster, sealed) = unopened(row)?;
-    if let (Some(sasl), Some(sealed)) = (&mut cluster.spec.sasl, sealed) {
-        sasl.password = Some(key.open(&sealed, password_place(&cluster.id))?);
+    let mut cluster = unopened(row)?;
+    let id = cluster.id.clone();
+    let open = |column| -> Result<Option<Secret>, StoreError> {
+        let sealed: Option<String> = row.try_get(column)?;
+        let secret = sealed.map(|sealed| key.open(&sealed, place(&id, column)));
+        Ok(secret.transpose()?)
+    };
+    if let Some(sasl) = &mut cluster.spec.sasl {
+        sasl.password = open(PASSWORD)?;
+    }
+    if let Some(shown) = &mut cluster.spec.client_certificate {
+        shown.key_pem = open(CLIENT_KEY)?;
     }
     Ok(cluster)
 }
 
-/// Reads what is shown of a cluster; its password stays sealed.
+/// Reads what is shown of a cluster; its secrets stay sealed.
 pub(super) fn view(row: &AnyRow) -> Result<ClusterView, StoreError> {
-    let (cluster, sealed) = unopened(row)?;
-    let mut view = cluster.view();
+    let mut view = unopened(row)?.view();
+    let is_sealed = |column| -> Result<bool, StoreError> {
+        let sealed: Option<String> = row.try_get(column)?;
+        Ok(sealed.is_some())
+    };
     if let Some(sasl) = &mut view.sasl {
-        sasl.has_password = sealed.is_some();
+        sasl.has_password = is_sealed(PASSWORD)?;
+    }
+    if let Some(shown) = &mut view.client_certificate {
+        shown.has_key = is_sealed(CLIENT_KEY)?;
     }
     Ok(view)
 }
 
-/// Reads a cluster without its password, and the sealed password.
-fn unopened(row: &AnyRow) -> Result<(Cluster, Option<String>), StoreError> {
+/// Reads a cluster without its secrets.
+fn unopened(row: &AnyRow) -> Result<Cluster, StoreError> {
     let id: String = row.try_get("id")?;
-    let place = |column| Place {
-        table: "clusters",
-        id: &id,
-        column,
-    };
+    let place = |column| place(&id, column);
     let name: String = row.try_get("name")?;
     let name = Name::try_from(name).map_err(|_| place("name").corrupt("not a legal name"))?;
     let stored: StoredSpec = json::read(row.try_get("spec")?, place("spec"))?;
@@ -184,10 +225,17 @@ fn unopened(row: &AnyRow) -> Result<(Cluster, Option<String>), StoreError> {
         title: stored.title,
         bootstrap: stored.bootstrap,
         tls: stored.tls,
+        client_certificate: stored
+            .client_certificate
+            .map(|certificate_pem| ClientCertificate {
+                certificate_pem,
+                key_pem: None,
+            }),
         sasl: stored.sasl.map(|sasl| Sasl {
             mechanism: sasl.mechanism,
             username: sasl.username,
             password: None,
+            oauth: sasl.oauth,
         }),
     };
     let cluster = Cluster {
@@ -198,5 +246,5 @@ fn unopened(row: &AnyRow) -> Result<(Cluster, Option<String>), StoreError> {
         updated_at_ms: row.try_get("updated_at_ms")?,
         id,
     };
-    Ok((cluster, row.try_get("password")?))
+    Ok(cluster)
 }

@@ -1,11 +1,12 @@
 //! What the destination answers: counted when it is what was expected, judged when it is not.
 
 use kafka::{Error, ErrorCode};
-use model::{problem::Problem, status::FirstRecord};
+use model::{acl::AclResource, problem::Problem, status::FirstRecord};
 use tracing::{debug, warn};
 
 use super::Worker;
 use crate::{
+    grants,
     link::{
         event::PartitionId,
         partition::Refusal,
@@ -165,8 +166,10 @@ impl Worker {
             detail: "Retried; nothing is lost while the source's retention lasts.".to_owned(),
             state: Some("waiting".to_owned()),
             broker_error: Some(error.name().to_owned()),
-            next_step: Some(format!(
-                "Grant WRITE: `kafka-acls.sh --add --allow-principal User:<user> --operation Write --topic {mirror}`."
+            next_step: Some(grants::grant(
+                &self.link.destination,
+                &["Write"],
+                AclResource::Topic(mirror.to_string()),
             )),
             ..Problem::default()
         };

@@ -2,11 +2,12 @@
 //! damaged.
 
 use kafka::ErrorCode;
-use model::problem::Problem;
+use model::{acl::AclResource, problem::Problem};
 use tracing::{debug, warn};
 
 use super::Worker;
 use crate::{
+    grants,
     link::{
         event::{Done, FetchEvent, PartitionId},
         fetch::FetchedLane,
@@ -192,9 +193,8 @@ impl Worker {
         };
         if error.is_authorization() {
             problem.code = "acl.missing".to_owned();
-            problem.next_step = Some(format!(
-                "Grant READ: `kafka-acls.sh --add --allow-principal User:<user> --operation Read --topic {topic}`."
-            ));
+            let topic = AclResource::Topic(topic);
+            problem.next_step = Some(grants::grant(&self.link.source, &["Read"], topic));
         }
         self.partition_problem(id, problem);
     }

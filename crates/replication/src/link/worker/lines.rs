@@ -12,6 +12,7 @@ use model::{link::Isolation, problem::Problem};
 
 use super::Worker;
 use crate::{
+    grants,
     link::{
         event::{Done, PartitionId},
         fetch::{FETCH_BYTES, FetchContext, Fetcher},
@@ -119,7 +120,7 @@ impl Worker {
             Side::Fetch => ("source", &self.link.spec.source),
             Side::Produce => ("destination", &self.link.spec.destination),
         };
-        Problem {
+        let problem = Problem {
             code: error.code().to_owned(),
             status: 503,
             title: format!("Broker {} of the {side} `{cluster}` does not answer.", key.broker),
@@ -132,7 +133,8 @@ impl Worker {
                     .to_owned(),
             ),
             ..Problem::default()
-        }
+        };
+        grants::let_in(problem, error, cluster)
     }
 
     /// Opens connections that partitions want, and lets partitions follow that have none.

@@ -11,6 +11,7 @@ use super::{
     topics::{Absence, PASSES_UNTIL_DELETED, mirror_deleted},
 };
 use crate::{
+    grants,
     link::{event::PartitionId, partition::Stage, traffic::Side},
     protocol::{control::TopicRecord, ports::Clock},
 };
@@ -87,6 +88,7 @@ impl Worker {
             ),
             ..Problem::default()
         };
+        let problem = grants::let_in(problem, error, cluster);
         self.problem(place, problem);
     }
 

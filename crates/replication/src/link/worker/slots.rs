@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use kafka::group::RevokeAck;
-use model::problem::Problem;
+use model::{acl::AclResource, problem::Problem};
 use tracing::{debug, info, warn};
 
 use super::{Worker, lines::FAULT_PAUSE_MS};
 use crate::{
+    grants,
     ledger::LedgerError,
     link::{
         control_topic_name,
@@ -163,6 +164,7 @@ impl Worker {
             self.slots.entry(*slot).or_insert_with(SlotEntry::new).again = true;
         }
         info!(?slots, "slots assigned");
+        self.problems.clear(GROUP);
         self.claim_slots();
     }
 
@@ -446,8 +448,19 @@ impl Worker {
 
     pub(super) fn control_unreachable(&self, cause: &str) -> Problem {
         let topic = control_topic_name(self.link.spec.name.as_str());
+        let (code, next_step) = match grants::is_missing_right(cause) {
+            true => {
+                let prefix = AclResource::TopicPrefix(grants::PREFIX.to_owned());
+                let line = grants::grant(&self.link.destination, grants::WRITER, prefix);
+                ("acl.missing", line)
+            }
+            false => (
+                "control.unreachable",
+                "Check the destination's brokers; the link resumes by itself.".to_owned(),
+            ),
+        };
         Problem {
-            code: "control.unreachable".to_owned(),
+            code: code.to_owned(),
             status: 503,
             title: format!(
                 "The control topic at `{}` does not answer.",
@@ -456,13 +469,35 @@ impl Worker {
             detail: format!("Topic `{topic}`: {cause}"),
             state: Some("waiting".to_owned()),
             cause: Some(cause.to_owned()),
-            next_step: Some(
-                "Check the destination's brokers; the link resumes by itself.".to_owned(),
-            ),
+            next_step: Some(next_step),
             ..Problem::default()
         }
     }
+
+    /// The destination does not let us into the group whose members share the slots.
+    pub(super) fn group_refused(&mut self, group: &str) {
+        let destination = &self.link.spec.destination;
+        let name = "GROUP_AUTHORIZATION_FAILED";
+        let problem = Problem {
+            code: "acl.missing".to_owned(),
+            status: 403,
+            title: format!("May not join the group `{group}` at `{destination}` ({name})."),
+            detail: "Its members share the link's work; without it nothing is copied.".to_owned(),
+            state: Some("waiting".to_owned()),
+            broker_error: Some(name.to_owned()),
+            next_step: Some(grants::grant(
+                &self.link.destination,
+                &["Read"],
+                AclResource::Group(group.to_owned()),
+            )),
+            ..Problem::default()
+        };
+        self.problem(GROUP, problem);
+    }
 }
+
+/// Where it shows that the workers' group is closed to us.
+const GROUP: &str = "group";
 
 /// Where problems of one slot show.
 pub(super) fn place(number: u32) -> String {

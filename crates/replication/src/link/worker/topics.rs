@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
+    acl::AclResource,
     finding::{Finding, FindingKind},
     problem::Problem,
     status::{Rates, State, TopicStatus},
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 use super::Worker;
 use crate::{
+    grants,
     link::{
         event::Done,
         topics::{PassInput, PassResult, PassedTopic, pass},
@@ -24,6 +26,7 @@ use crate::{
         ports::{Clock, ControlWrite},
         position::Identity,
     },
+    topic_sync::ApplyError,
 };
 
 /// Passes without a topic before it counts as deleted.
@@ -292,7 +295,12 @@ impl Worker {
         let applied = match applied {
             Ok(applied) => applied,
             Err(error) => {
-                let status = refused_topic(&plan.topic, &plan.mirror_topic, topic_id, &error);
+                let mut status = refused_topic(&plan.topic, &plan.mirror_topic, topic_id, &error);
+                if let (ApplyError::Kafka(error), Some(problem)) = (&error, status.problem.take()) {
+                    let mirror = AclResource::Topic(plan.mirror_topic.clone());
+                    let grant = || grants::grant(&self.link.destination, grants::WRITER, mirror);
+                    status.problem = Some(grants::named(problem, error, grant));
+                }
                 self.topics.refused.insert(plan.topic.clone(), status);
                 return None;
             }
