@@ -1,7 +1,7 @@
 //! The loop of one link: owns all its state, decides everything, waits for nothing but events.
 //!
 //! Its parts: [`slots`] (which slots are ours) and [`stores`] (what is stored in them), [`partitions`] (who works),
-//! [`take_overs`] and [`findings`], [`lines`] (connections), [`jobs`], [`arrivals`], [`sending`] and [`answers`] (batches in and out), [`transactions`]
+//! [`take_overs`] and [`findings`], [`lines`] (connections), [`jobs`], [`arrivals`], [`sending`] and [`answers`] (batches in and out), [`held_back`]
 //! (what holds them back),
 //! [`topics`], [`configs`], [`metadata`], [`sizes`] and [`settings`] (what is to be mirrored), [`status`] (what is shown).
 //!
@@ -12,6 +12,7 @@ mod answers;
 mod arrivals;
 mod configs;
 mod findings;
+mod held_back;
 mod jobs;
 mod lines;
 mod metadata;
@@ -24,7 +25,6 @@ mod status;
 mod stores;
 mod take_overs;
 mod topics;
-mod transactions;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -63,9 +63,9 @@ use crate::{
     meter::{LatencyMeter, RateMeter, ThrottleMeter},
     protocol::{control::ControlState, ports::Clock},
 };
+pub(super) use held_back::{HeldBack, Producers};
 use jobs::Jobs;
 use slots::SlotEntry;
-pub(super) use transactions::{HeldBack, Producers};
 
 /// How often what is due is looked for.
 const TICK: Duration = Duration::from_millis(100);
