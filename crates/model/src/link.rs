@@ -47,6 +47,9 @@ pub struct LinkSpec {
     pub policies: BTreeMap<FindingKind, Policy>,
     #[serde(default)]
     pub on_refused: OnRefused,
+    /// How each record is copied exactly once, fixed when the link first starts.
+    #[serde(default)]
+    pub guarantee: Guarantee,
     /// Work slots, fixed when the link first starts; 1 to 256.
     #[serde(default = "default_slots")]
     pub slots: u32,
@@ -250,6 +253,18 @@ pub enum OnRefused {
     #[default]
     Hold,
     Skip,
+}
+
+/// How each record is copied exactly once (SEMANTICS 5.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guarantee {
+    /// For every reader of the mirror, at once, without transactions.
+    #[default]
+    ExactlyOnce,
+    /// For readers of committed records: records and position are written in one transaction. Other readers may see
+    /// records of aborted attempts. Needs transactions V2 at the destination (Kafka 4.0).
+    Transactional,
 }
 
 /// The stored phase of a link; one function makes every move.

@@ -14,7 +14,9 @@ use crate::{
     link::{LinkSpec, Policy, ReplicationFactor, Row, Start},
     utc::Utc,
 };
-use words::{ACTIONS, DRIFTS, FEWER_BROKERS, ISOLATIONS, KINDS, ORIGINS, POLICIES, REFUSED};
+use words::{
+    ACTIONS, DRIFTS, FEWER_BROKERS, GUARANTEES, ISOLATIONS, KINDS, ORIGINS, POLICIES, REFUSED,
+};
 
 /// A link as a form holds it; one form, or one step of the wizard at a time (see [`LinkDraft::with`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +80,8 @@ pub struct LinkDraft {
     pub on_foreign_write: String,
     /// `hold` or `skip`.
     pub on_refused: String,
+    /// `exactly_once` or `transactional`.
+    pub guarantee: String,
     pub slots: String,
 }
 
@@ -173,6 +177,7 @@ impl LinkDraft {
             on_duplicate: policy(FindingKind::Duplicate),
             on_foreign_write: policy(FindingKind::ForeignWrite),
             on_refused: word(&REFUSED, &spec.on_refused),
+            guarantee: word(&GUARANTEES, &spec.guarantee),
             slots: spec.slots.to_string(),
         }
     }

@@ -7,7 +7,7 @@ use kafka::{
     admin::ConfigResource,
     client::{Client, Topics},
 };
-use model::problem::Problem;
+use model::{link::Guarantee, problem::Problem};
 
 use super::{
     event::Prepared,
@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     ledger::DesiredLink,
+    plan::no_transactions_v2,
     topic_sync::{ControlTopicFacts, control_topic_facts, create_control_topic},
 };
 
@@ -35,6 +36,13 @@ pub(super) async fn prepare(
         .destination
         .client()
         .map_err(|e| unreachable(&wire.destination, "destination", &e))?;
+    if link.spec.guarantee == Guarantee::Transactional {
+        let has = client.has_transactions_v2().await;
+        match has.map_err(|e| unreachable(&wire.destination, "destination", &e))? {
+            true => {}
+            false => return Err(no_transactions(link)),
+        }
+    }
     let (facts, first_start) = control_topic(client, wire, link).await?;
     Ok(Prepared {
         source_cluster_id: source,
@@ -151,6 +159,23 @@ fn same_cluster(link: &DesiredLink) -> Box<Problem> {
         ),
         state: Some("needs_decision".to_owned()),
         next_step: Some("Correct the bootstrap addresses of one of them.".to_owned()),
+        ..Problem::default()
+    })
+}
+
+fn no_transactions(link: &DesiredLink) -> Box<Problem> {
+    let why = no_transactions_v2(link.spec.destination.as_str());
+    Box::new(Problem {
+        code: "destination.transactions".to_owned(),
+        status: 409,
+        title: "The destination lacks the transactions that this link is to use.".to_owned(),
+        cause: Some(why.clone()),
+        detail: why,
+        state: Some("waiting".to_owned()),
+        next_step: Some(
+            "Upgrade the destination and finalize the feature (`kafka-features.sh upgrade --feature transaction.version=2`); the link starts by itself then."
+                .to_owned(),
+        ),
         ..Problem::default()
     })
 }

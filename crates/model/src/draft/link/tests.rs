@@ -381,6 +381,7 @@ prop_compose! {
                 "interval_ms": interval, "on_drift": either(skip, "report", "overwrite") },
             "detect_interval_ms": interval, "append_to": append_to, "policies": policies,
             "on_refused": either(skip, "skip", "hold"), "slots": slots,
+            "guarantee": either(reduce, "transactional", "exactly_once"),
         }))
     }
 }

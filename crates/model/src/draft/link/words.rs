@@ -3,8 +3,8 @@
 use crate::{
     Name,
     link::{
-        Configs, DefaultsFrom, Isolation, LinkSpec, OnDrift, OnFewerBrokers, OnRefused, Policy,
-        Rename, ReplicationFactor, RowKind, Start, Timestamps, TopicSelection,
+        Configs, DefaultsFrom, Guarantee, Isolation, LinkSpec, OnDrift, OnFewerBrokers, OnRefused,
+        Policy, Rename, ReplicationFactor, RowKind, Start, Timestamps, TopicSelection,
     },
 };
 
@@ -50,6 +50,11 @@ pub(super) const POLICIES: [(&str, Policy); 2] =
 
 pub(super) const REFUSED: [(&str, OnRefused); 2] =
     [("hold", OnRefused::Hold), ("skip", OnRefused::Skip)];
+
+pub(super) const GUARANTEES: [(&str, Guarantee); 2] = [
+    ("exactly_once", Guarantee::ExactlyOnce),
+    ("transactional", Guarantee::Transactional),
+];
 
 pub(super) fn start(start: &Start) -> &'static str {
     match start {
@@ -112,6 +117,7 @@ pub(super) fn blank() -> LinkSpec {
         append_to: Vec::new(),
         policies: std::collections::BTreeMap::new(),
         on_refused: OnRefused::default(),
+        guarantee: Guarantee::default(),
         slots: crate::link::default_slots(),
     }
 }
