@@ -18,8 +18,12 @@ use xtask::{cluster::ClusterOptions, process::Signal, report::Case};
 /// Kills the process at random moments and starts it again at once: in every other round only once data has flowed, in
 /// the rounds between wherever the start has come to.
 fn kill_ten_times(bench: &Bench, worker: &mut Worker, case: &mut Case) {
+    kill_times(10, bench, worker, case);
+}
+
+fn kill_times(times: u32, bench: &Bench, worker: &mut Worker, case: &mut Case) {
     let mut killed = None;
-    for round in 0..10 {
+    for round in 0..times {
         if round % 2 == 0 {
             bench.wait_for(Duration::from_secs(60), "records are copied", || {
                 worker.records_copied() > 0
@@ -76,6 +80,60 @@ fn f32_ten_kills_on_three_brokers_lose_and_duplicate_nothing() {
     kill_ten_times(&bench, &mut worker, &mut case);
     load.stop();
     bench.assert_exact(&worker, &["orders"], &mut case);
+    bench.assert_no_finding(&worker);
+}
+
+/// Transactional mode: readers of committed records see nothing of what was under way in a kill.
+#[test]
+#[ignore = "needs brokers: cargo xtask test"]
+fn kills_in_transactions_lose_and_duplicate_nothing_for_readers_of_committed_records() {
+    let mut case = Case::new("F32 kill -9 in transactions");
+    let bench = Bench::start(ClusterOptions::new("east"), ClusterOptions::new("west"));
+    bench.topic("orders", 6, &[]);
+    bench.topic("clicks", 12, &[]);
+    let mut worker = bench.worker("one", &[]);
+    bench.link_in_transactions(&worker, &["orders", "clicks"]);
+    let load = Load::start(
+        &bench.east.bootstrap(),
+        &[("orders", "none"), ("clicks", "lz4")],
+        2_000,
+    );
+    kill_times(5, &bench, &mut worker, &mut case);
+    load.stop();
+    bench.assert_exact_committed(&worker, &["orders", "clicks"]);
+    let aborted = bench.aborted_records("orders") + bench.aborted_records("clicks");
+    println!("records of aborted attempts: {aborted}");
+    bench.assert_no_finding(&worker);
+    assert!(
+        worker.terminate(),
+        "SIGTERM ends the process within its time"
+    );
+    for topic in ["orders", "clicks"] {
+        bench.assert_positions_count_committed_records(topic);
+    }
+}
+
+/// Crashes right before and right after a commit: position and records stand or fall together.
+#[test]
+#[ignore = "needs brokers: cargo xtask test"]
+fn crashes_around_a_commit_keep_position_and_records_together() {
+    let bench = Bench::start(ClusterOptions::new("east"), ClusterOptions::new("west"));
+    bench.topic("orders", 3, &[]);
+    let mut worker = bench.worker("one", &[]);
+    bench.link_in_transactions(&worker, &["orders"]);
+    let load = Load::start(&bench.east.bootstrap(), &[("orders", "none")], 500);
+    for point in ["transaction-before-commit", "transaction-after-commit"] {
+        bench.wait_for(Duration::from_secs(60), "records are copied", || {
+            worker.records_copied() > 0
+        });
+        worker.kill();
+        worker.start_to_crash(point);
+        worker.wait_until_crashed(point);
+        bench.assert_positions_count_committed_records("orders");
+        worker.start_again();
+    }
+    load.stop();
+    bench.assert_exact_committed(&worker, &["orders"]);
     bench.assert_no_finding(&worker);
 }
 

@@ -12,6 +12,7 @@ mod list_offsets;
 mod per_leader;
 mod producer_id;
 mod topics;
+mod transactions;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ pub use leader_epoch::EpochEnd;
 pub use list_offsets::{At, Isolation, ListedOffset};
 pub use producer_id::ProducerId;
 pub use topics::{CreatedTopic, NewTopic, Run};
+pub use transactions::TransactionalProducer;
 
 use crate::Error;
 

@@ -45,6 +45,21 @@ impl PatchedBatch {
     }
 }
 
+/// Attribute bit of a batch that belongs to a transaction.
+const TRANSACTIONAL: u8 = 0x10;
+
+/// Returns a batch's 61-byte header with the batch marked as part of a transaction, `payload_length` bytes follow it.
+pub(crate) fn marked_transactional(header: &Bytes, payload_length: usize) -> Bytes {
+    let mut new = header.to_vec();
+    let mut difference = [0; CHECKED_HEADER];
+    difference[22 - CHECKED_FROM] = !new[22] & TRANSACTIONAL;
+    new[22] |= TRANSACTIONAL;
+    let crc = u32::from_be_bytes([new[17], new[18], new[19], new[20]]);
+    let crc = crc::corrected(crc, &difference, payload_length);
+    new[17..21].copy_from_slice(&crc.to_be_bytes());
+    new.into()
+}
+
 /// Tells whether a batch can be forwarded with a patched header alone; otherwise it has to be rebuilt.
 ///
 /// Only data batches may be asked about: control and aborted ones are dropped before.

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::connection::RawRequest;
-use crate::{Connection, Error, ErrorCode, Gate};
+use crate::{Connection, Error, ErrorCode, Gate, patch};
 use codec::{FIRST_WITH_IDS, TopicKey};
 
 /// Version 9 is the first flexible one (Kafka 2.8); older brokers are refused as destinations.
@@ -70,7 +70,10 @@ pub struct PendingProduce {
     parts: Vec<(TopicKey, i32)>,
 }
 
-/// Produces on one connection with acks=all and without a transaction.
+/// First version that adds partitions to a transaction by itself (KIP-890).
+const FIRST_OF_TRANSACTIONS_V2: i16 = 12;
+
+/// Produces on one connection with acks=all.
 #[derive(Debug, Clone)]
 pub struct ProduceConnection {
     connection: Connection,
@@ -103,11 +106,43 @@ impl ProduceConnection {
     /// # Errors
     /// [`Error::Protocol`] if a partition is listed twice, else what [`Connection`] says.
     pub fn send(&self, parts: &[ProducePart], gate: Option<Gate>) -> Result<PendingProduce, Error> {
+        self.queue(None, parts, gate)
+    }
+
+    /// As [`Self::send`], within the open transaction of a transactional id: the batches, which carry its producer's id and
+    /// epoch, are marked as transactional.
+    ///
+    /// # Errors
+    /// As [`Self::send`]; [`Error::Unsupported`] where the broker has no transactions V2.
+    pub fn send_within(
+        &self,
+        transactional_id: &str,
+        parts: &[ProducePart],
+        gate: Option<Gate>,
+    ) -> Result<PendingProduce, Error> {
+        self.connection
+            .negotiate(ApiKey::Produce, FIRST_OF_TRANSACTIONS_V2..=*VERSIONS.end())?;
+        let marked = |part: &ProducePart| ProducePart {
+            header: patch::marked_transactional(&part.header, part.payload.len()),
+            ..part.clone()
+        };
+        let parts: Vec<ProducePart> = parts.iter().map(marked).collect();
+        self.queue(Some(transactional_id), &parts, gate)
+    }
+
+    fn queue(
+        &self,
+        transactional_id: Option<&str>,
+        parts: &[ProducePart],
+        gate: Option<Gate>,
+    ) -> Result<PendingProduce, Error> {
         let version = self.version_for(parts);
-        let body = codec::encode(version, self.timeout_ms, parts).map_err(|codec::Twice| {
-            self.connection
-                .protocol("a partition twice in one Produce request")
-        })?;
+        let body = codec::encode(version, transactional_id, self.timeout_ms, parts).map_err(
+            |codec::Twice| {
+                self.connection
+                    .protocol("a partition twice in one Produce request")
+            },
+        )?;
         let reply = self.connection.send_raw(RawRequest {
             api_key: ApiKey::Produce as i16,
             version,

@@ -50,6 +50,9 @@ pub struct LinkSpec {
     /// The most that is fetched from the source, bytes a second; 1,000 or more, `None` for no limit.
     #[serde(default)]
     pub limit_bytes_per_s: Option<u64>,
+    /// How each record is copied exactly once, fixed when the link first starts.
+    #[serde(default)]
+    pub guarantee: Guarantee,
     /// Work slots, fixed when the link first starts; 1 to 256.
     #[serde(default = "default_slots")]
     pub slots: u32,
@@ -273,6 +276,18 @@ pub enum OnRefused {
     Skip,
     /// Put aside into `causeway.dlq.<link>` and recorded.
     DeadLetter,
+}
+
+/// How each record is copied exactly once (SEMANTICS 5.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guarantee {
+    /// For every reader of the mirror, at once, without transactions.
+    #[default]
+    ExactlyOnce,
+    /// For readers of committed records: records and position are written in one transaction. Other readers may see
+    /// records of aborted attempts. Needs transactions V2 at the destination (Kafka 4.0).
+    Transactional,
 }
 
 /// The stored phase of a link; one function makes every move.

@@ -24,7 +24,12 @@ mod topics;
 use std::time::Duration;
 
 use kafka::{Client, Timeouts, client::Options};
-use model::{cluster::ClusterSpec, link::LinkSpec, plan::Plan, problem::Problem};
+use model::{
+    cluster::ClusterSpec,
+    link::{Guarantee, LinkSpec},
+    plan::Plan,
+    problem::Problem,
+};
 
 pub use check::check_with_destination;
 pub use facts::{
@@ -118,6 +123,13 @@ async fn work(
     check_with_destination(destination, &mut topics)
         .await
         .map_err(at_destination)?;
+    let mut refusals = gathered.refusals;
+    if request.spec.guarantee == Guarantee::Transactional {
+        let has = destination.has_transactions_v2().await;
+        if !has.map_err(at_destination)? {
+            refusals.push(no_transactions_v2(request.spec.destination.as_str()));
+        }
+    }
     backlog::tell_backlog(source, &request.spec, &gathered.source, &mut topics).await;
     let mut plan = Plan {
         fingerprint: String::new(),
@@ -130,10 +142,17 @@ async fn work(
             .into_iter()
             .chain(mirrors.warnings)
             .collect(),
-        refusals: gathered.refusals,
+        refusals,
     };
     plan.fingerprint = fingerprint(&plan, request.revision);
     Ok(plan)
+}
+
+/// Says why a destination cannot be written to in transactions.
+pub(crate) fn no_transactions_v2(destination: &str) -> String {
+    format!(
+        "The guarantee `transactional` needs transactions V2, which `{destination}` does not have (feature `transaction.version` 2, Kafka 4.0 or later): take `exactly_once`, or upgrade it."
+    )
 }
 
 /// A link that takes no new topics has its set from its first start.

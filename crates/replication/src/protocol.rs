@@ -1,4 +1,4 @@
-//! The replication protocol: exactly once without transactions.
+//! The replication protocol: exactly once without transactions, or with them ([`transaction`]).
 //!
 //! Nothing here does IO, reads a clock or waits by itself; the shell (the engine over real brokers, the simulation over
 //! simulated ones) hands in the traits of [`ports`]. The order of calls in the link loop:
@@ -35,4 +35,5 @@ pub mod position;
 pub mod quiet;
 pub mod sequence;
 pub mod takeover;
+pub mod transaction;
 pub mod walk;

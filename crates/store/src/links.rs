@@ -314,6 +314,8 @@ fn check_immutable(before: &Link, spec: &LinkSpec) -> Result<(), StoreError> {
         ("destination", " after its first start")
     } else if fixed && old.slots != spec.slots {
         ("slots", " after its first start")
+    } else if fixed && old.guarantee != spec.guarantee {
+        ("guarantee", " after its first start")
     } else {
         return Ok(());
     };

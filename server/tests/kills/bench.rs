@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    collections::BTreeMap,
     path::PathBuf,
     sync::{
         Arc,
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use xtask::{
     admin::Admin,
     causeway::{Causeway, ServeOptions},
-    client::ReadIsolation,
+    client::{ReadIsolation, read_all},
     cluster::{ClusterOptions, KafkaCluster},
     postgres::Postgres,
     process::Signal,
@@ -120,6 +121,16 @@ impl Bench {
     }
 
     pub fn link(&self, worker: &Worker, topics: &[&str]) {
+        self.link_with(worker, &link_body(topics, "read_committed"));
+    }
+
+    pub fn link_in_transactions(&self, worker: &Worker, topics: &[&str]) {
+        let mut body = link_body(topics, "read_committed");
+        body["guarantee"] = json!("transactional");
+        self.link_with(worker, &body);
+    }
+
+    fn link_with(&self, worker: &Worker, body: &Value) {
         for (name, cluster) in [("east", &self.east), ("west", &self.west)] {
             let bootstrap: Vec<String> =
                 cluster.bootstrap().split(',').map(str::to_owned).collect();
@@ -128,10 +139,7 @@ impl Bench {
                 .post("clusters", &json!({ "name": name, "bootstrap": bootstrap }))
                 .unwrap();
         }
-        worker
-            .api()
-            .post("links", &link_body(topics, "read_committed"))
-            .unwrap();
+        worker.api().post("links", body).unwrap();
         worker
             .api()
             .post(&format!("links/{LINK}/start"), &Value::Null)
@@ -209,6 +217,64 @@ impl Bench {
             assert!(report.expected > 0, "{topic} was written to");
             assert!(report.is_exact(), "{topic}: {report:?}");
         }
+    }
+
+    /// Waits until readers of committed records find in the mirror what the source holds, and compares every record.
+    pub fn assert_exact_committed(&self, worker: &Worker, topics: &[&str]) {
+        let (east, west) = (self.east.bootstrap(), self.west.bootstrap());
+        self.wait_for(PATIENCE, "the link has caught up", || {
+            let status = worker.status();
+            status["lag_records"] == 0 && status["slots_owned"].as_u64() > Some(0)
+        });
+        for topic in topics {
+            let side = |bootstrap| Side {
+                bootstrap,
+                topic,
+                isolation: ReadIsolation::Committed,
+            };
+            let compare =
+                || compare_topics(side(&east), side(&west), &Expectation::default()).unwrap();
+            // The last transaction is committed a moment after its records were acknowledged.
+            self.wait_for(PATIENCE, "the last transaction", || compare().missing == 0);
+            let report = compare();
+            println!("{topic}: {report:?}");
+            assert!(report.expected > 0, "{topic} was written to");
+            assert!(report.is_exact(), "{topic}: {report:?}");
+        }
+    }
+
+    /// Returns how many records of a mirror only readers of uncommitted records see.
+    pub fn aborted_records(&self, topic: &str) -> usize {
+        let west = self.west.bootstrap();
+        let count = |isolation| read_all(&west, topic, isolation).unwrap().len();
+        count(ReadIsolation::Uncommitted) - count(ReadIsolation::Committed)
+    }
+
+    /// While no worker runs: each stored position counts exactly the committed records of its partition. An open transaction
+    /// ends with its time-out at the latest.
+    pub fn assert_positions_count_committed_records(&self, topic: &str) {
+        let west = self.west.bootstrap();
+        let control = format!("causeway.link.{LINK}");
+        let mut positions: BTreeMap<i64, i64> = BTreeMap::new();
+        for record in read_all(&west, &control, ReadIsolation::Committed).unwrap() {
+            let key = String::from_utf8(record.key.unwrap_or_default()).unwrap();
+            if !key.starts_with("position/") {
+                continue;
+            }
+            let position: Value = serde_json::from_slice(&record.value.unwrap()).unwrap();
+            if position["source_topic"] != topic {
+                continue;
+            }
+            let number = |field: &str| position[field].as_i64().unwrap();
+            positions.insert(number("partition"), number("epoch_records"));
+        }
+        let mut committed: BTreeMap<i64, i64> = positions.keys().map(|key| (*key, 0)).collect();
+        for record in read_all(&west, topic, ReadIsolation::Committed).unwrap() {
+            *committed.entry(i64::from(record.partition)).or_default() += 1;
+        }
+        println!("{topic}: positions {positions:?}");
+        assert!(!positions.is_empty(), "no position was stored");
+        assert_eq!(positions, committed);
     }
 
     pub fn assert_no_finding(&self, worker: &Worker) {

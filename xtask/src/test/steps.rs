@@ -65,13 +65,15 @@ pub(super) fn unit(options: &TestOptions) -> Result<Outcome> {
     cargo(&arguments)
 }
 
-/// The simulation is a test target of its own. Its output is shown: it tells the seeds.
+/// The simulations are test targets of their own. Their output is shown: it tells the seeds.
 pub(super) fn simulation(_: &TestOptions) -> Result<Outcome> {
     cargo(&[
         "test",
         "--workspace",
         "--test",
         "simulation",
+        "--test",
+        "transactions",
         "--",
         "--nocapture",
     ])

@@ -4,8 +4,8 @@ use model::{
     finding::FindingKind,
     format,
     link::{
-        Configs, DefaultsFrom, Isolation, LinkSpec, OnDrift, OnFewerBrokers, OnRefused, Policy,
-        Rename, ReplicationFactor, Row, RowKind, Start, Timestamps, TopicSelection,
+        Configs, DefaultsFrom, Guarantee, Isolation, LinkSpec, OnDrift, OnFewerBrokers, OnRefused,
+        Policy, Rename, ReplicationFactor, Row, RowKind, Start, Timestamps, TopicSelection,
     },
 };
 
@@ -135,6 +135,14 @@ fn reading(spec: &LinkSpec, all: &mut Vec<Setting>) {
         isolation,
         spec.isolation == Isolation::default(),
     ));
+    let guarantee = match spec.guarantee {
+        Guarantee::ExactlyOnce => "exactly once for every reader of the mirror",
+        Guarantee::Transactional => {
+            "exactly once for readers of committed records, by transactions; other readers may see records of attempts that were given up"
+        }
+    };
+    let default = spec.guarantee == Guarantee::default();
+    all.push(setting("Guarantee", guarantee, default));
     let Timestamps::Source = spec.timestamps;
     all.push(setting("Record times", "those of the source", true));
 }

@@ -99,6 +99,16 @@ fn Starting(view: FormView) -> impl IntoView {
             "All records, those of aborted transactions too",
         ),
     ];
+    let guarantees = [
+        (
+            "exactly_once",
+            "Exactly once for every reader of the mirror",
+        ),
+        (
+            "transactional",
+            "In transactions: exactly once for readers of committed records",
+        ),
+    ];
     view! {
         <Group title="Where it starts">
             <div class="pair">
@@ -111,6 +121,10 @@ fn Starting(view: FormView) -> impl IntoView {
             </div>
             <SelectField name="draft[isolation]" label="Reads" value=draft.isolation
                 choices=Choice::list(&isolations) error=fault(&view, "isolation") />
+            <SelectField name="draft[guarantee]" label="Guarantee" value=draft.guarantee
+                choices=Choice::list(&guarantees)
+                hint="Fixed at the first start. Transactions need Kafka 4.0 at the destination and delay each record by up to half a second; readers of uncommitted records see attempts that were given up."
+                error=fault(&view, "guarantee") />
         </Group>
     }
 }

@@ -138,6 +138,8 @@ pub(super) fn name(api_key: i16) -> &'static str {
         Ok(ApiKey::IncrementalAlterConfigs) => "IncrementalAlterConfigs",
         Ok(ApiKey::DescribeCluster) => "DescribeCluster",
         Ok(ApiKey::DescribeProducers) => "DescribeProducers",
+        Ok(ApiKey::EndTxn) => "EndTxn",
+        Ok(ApiKey::DescribeTransactions) => "DescribeTransactions",
         _ => "another request",
     }
 }

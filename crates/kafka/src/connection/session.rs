@@ -50,6 +50,7 @@ impl Connection {
             queue,
             apis: self.handle.apis.clone(),
             round_trip: self.handle.round_trip.clone(),
+            certificate_ends_ms: self.handle.certificate_ends_ms.clone(),
             tasks: self.handle.tasks.clone(),
             _closes: None,
         };

@@ -130,6 +130,20 @@ proptest! {
     }
 
     #[test]
+    fn a_batch_of_a_transaction_differs_by_its_mark_alone(size in 0usize..5_000, codec in 0u16..5) {
+        let codec = [Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd][codec as usize];
+        let source = a_batch(&[a_record(vec![3; size], 9)], codec, 0);
+        let sent = source.patch(OURS, Times::Visible).unwrap();
+        let header = marked_transactional(&sent.header, sent.payload.len());
+        let marked = joined(&PatchedBatch { header: header.clone(), ..sent.clone() });
+        prop_assert_eq!(marked.verify(), Ok(()));
+        prop_assert!(marked.is_transactional());
+        prop_assert_eq!(marked.attributes(), codec.bits() | 0x10);
+        prop_assert_eq!(&header[23..], &sent.header[23..]);
+        prop_assert_eq!(marked_transactional(&header, sent.payload.len()), header);
+    }
+
+    #[test]
     fn keeps_the_codec_and_nothing_else_of_the_attributes(high in any::<u16>()) {
         for codec in [Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd] {
             let source = a_batch(&[a_record(vec![3; 100], 9)], codec, high & !0xf);

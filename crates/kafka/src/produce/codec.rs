@@ -25,13 +25,17 @@ pub(super) struct Twice;
 /// Returns the request's body as chunks in writing order, payloads shared.
 pub(super) fn encode(
     version: i16,
+    transactional_id: Option<&str>,
     timeout_ms: i32,
     parts: &[ProducePart],
 ) -> Result<Vec<Bytes>, Twice> {
     let order = grouped(parts)?;
     let mut chunks = Vec::with_capacity(2 * parts.len() + 1);
     let mut writer = Writer::new(Encoding::Flexible, 64 + 160 * parts.len());
-    writer.null();
+    match transactional_id {
+        Some(id) => writer.string(id),
+        None => writer.null(),
+    }
     writer.i16(ACKS_ALL);
     writer.i32(timeout_ms);
     let same_topic = |a: &usize, b: &usize| topic(&parts[*a]) == topic(&parts[*b]);

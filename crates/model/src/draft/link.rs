@@ -14,7 +14,9 @@ use crate::{
     link::{LinkSpec, Policy, ReplicationFactor, Row, Start},
     utc::Utc,
 };
-use words::{ACTIONS, DRIFTS, FEWER_BROKERS, ISOLATIONS, KINDS, ORIGINS, POLICIES, REFUSED};
+use words::{
+    ACTIONS, DRIFTS, FEWER_BROKERS, GUARANTEES, ISOLATIONS, KINDS, ORIGINS, POLICIES, REFUSED,
+};
 
 /// A link as a form holds it; one form, or one step of the wizard at a time (see [`LinkDraft::with`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +82,8 @@ pub struct LinkDraft {
     pub on_refused: String,
     /// Megabytes a second, a fraction allowed; empty for no limit.
     pub limit_mb_s: String,
+    /// `exactly_once` or `transactional`.
+    pub guarantee: String,
     pub slots: String,
 }
 
@@ -179,6 +183,7 @@ impl LinkDraft {
                 .limit_bytes_per_s
                 .map(words::megabytes)
                 .unwrap_or_default(),
+            guarantee: word(&GUARANTEES, &spec.guarantee),
             slots: spec.slots.to_string(),
         }
     }

@@ -6,6 +6,7 @@
 mod control;
 mod destination;
 mod source;
+mod transactions;
 
 use std::{
     collections::HashMap,
@@ -15,7 +16,7 @@ use std::{
 
 use kafka::{
     Connection, Error, Purpose, Timeouts,
-    admin::TopicPartition,
+    admin::{TopicPartition, TransactionalProducer},
     client::{Client, ClusterMetadata, Options, Topics},
     fetch::{FetchFrom, FetchKey, FetchOptions, FetchedPartition, Isolation, fetch_once},
     produce::ProduceConnection,
@@ -60,6 +61,9 @@ pub(super) struct Wire {
     pub(super) control_topic: Arc<str>,
     /// Id and partitions of the control topic, once it stands.
     control: RwLock<Option<(Uuid, u32)>>,
+    link_id: String,
+    /// Who writes in transactions, by slot.
+    writers: Mutex<HashMap<u32, TransactionalProducer>>,
 }
 
 impl Wire {
@@ -69,6 +73,8 @@ impl Wire {
             destination: End::new(&link.destination, settings),
             control_topic: control_topic_name(link.spec.name.as_str()).into(),
             control: RwLock::new(None),
+            link_id: link.id.clone(),
+            writers: Mutex::default(),
         }
     }
 

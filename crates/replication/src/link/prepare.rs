@@ -7,7 +7,7 @@ use kafka::{
     admin::ConfigResource,
     client::{Client, Topics},
 };
-use model::{acl::AclResource, problem::Problem};
+use model::{acl::AclResource, link::Guarantee, problem::Problem};
 use tokio::time::Instant;
 
 use super::{
@@ -18,6 +18,7 @@ use super::{
 use crate::{
     grants,
     ledger::DesiredLink,
+    plan::no_transactions_v2,
     topic_sync::{ApplyError, ControlTopicFacts, control_topic_facts, create_control_topic},
 };
 
@@ -43,6 +44,13 @@ pub(super) async fn prepare(
         .destination
         .client()
         .map_err(|e| unreachable(&wire.destination, "destination", &e))?;
+    if link.spec.guarantee == Guarantee::Transactional {
+        let has = client.has_transactions_v2().await;
+        match has.map_err(|e| unreachable(&wire.destination, "destination", &e))? {
+            true => {}
+            false => return Err(no_transactions(link)),
+        }
+    }
     let (facts, first_start) = control_topic(client, wire, link).await?;
     let partitions = facts.partitions.unsigned_abs();
     wire.control_topic_is(facts.id, partitions);
@@ -204,6 +212,23 @@ fn same_cluster(link: &DesiredLink) -> Box<Problem> {
 fn own(link: &DesiredLink) -> String {
     let prefix = AclResource::TopicPrefix(grants::PREFIX.to_owned());
     grants::grant(&link.destination, grants::WRITER, prefix)
+}
+
+fn no_transactions(link: &DesiredLink) -> Box<Problem> {
+    let why = no_transactions_v2(link.spec.destination.as_str());
+    Box::new(Problem {
+        code: "destination.transactions".to_owned(),
+        status: 409,
+        title: "The destination lacks the transactions that this link is to use.".to_owned(),
+        cause: Some(why.clone()),
+        detail: why,
+        state: Some("waiting".to_owned()),
+        next_step: Some(
+            "Upgrade the destination and finalize the feature (`kafka-features.sh upgrade --feature transaction.version=2`); the link starts by itself then."
+                .to_owned(),
+        ),
+        ..Problem::default()
+    })
 }
 
 fn not_made(name: &str, link: &DesiredLink, error: &ApplyError) -> Box<Problem> {

@@ -22,7 +22,8 @@ use crate::protocol::{
     bootstrap::bootstrap,
     claim::{Claimant, Claimed, LEASE, Slot, SlotError, claim},
     control::{ControlState, Spec},
-    ports::{Clock, ControlLog, ControlWrite},
+    ports::{Clock, ControlWrite, Transactions, Writer},
+    transaction::commit,
 };
 
 /// Which slot a task keeps, and which of its tasks it is.
@@ -30,6 +31,8 @@ use crate::protocol::{
 pub(super) struct SlotPlace {
     pub(super) slot: u32,
     pub(super) task: u64,
+    /// Stores in transactions, each with the data that was sent in it.
+    pub(super) transactional: bool,
 }
 
 /// How the slot is entered.
@@ -54,8 +57,14 @@ pub(super) enum SlotNews {
     Owned {
         state: Box<ControlState>,
         quiet_at_ms: i64,
+        /// Who writes in the slot's transactions, if it has any.
+        writer: Option<Writer>,
     },
     Stored,
+    /// Stored, with all that was sent in the transaction; the writer of the next one.
+    Committed(Writer),
+    /// What became of the transaction is unknown.
+    Aborted(String),
     Renewed,
     /// Somebody else has it.
     Lost(String),
@@ -119,7 +128,7 @@ pub(super) struct SlotTask {
 }
 
 impl SlotTask {
-    pub(super) fn start<W: ControlLog + Clock + 'static>(
+    pub(super) fn start<W: Transactions + Clock + 'static>(
         wire: Arc<W>,
         who: Claimant,
         place: SlotPlace,
@@ -202,15 +211,21 @@ struct Work<W> {
     lease: Lease,
 }
 
-impl<W: ControlLog + Clock> Work<W> {
+impl<W: Transactions + Clock> Work<W> {
     /// Ends when the slot is released or lost, or the loop drops the task.
     async fn run(self, entry: Entry, mut asks: mpsc::Receiver<Ask>) {
-        let Some(mut slot) = self.enter(entry).await else {
+        let Some((mut slot, mut writer)) = self.enter(entry).await else {
             return;
         };
         while let Some(ask) = asks.recv().await {
             panic_point("slot");
             let (result, news) = match ask {
+                Ask::Store(records) if writer.is_some() => {
+                    match self.commit(&mut slot, &mut writer, records).await {
+                        Ok(next) => (Ok(()), SlotNews::Committed(next)),
+                        Err(error) => (Err(error), SlotNews::Stored),
+                    }
+                }
                 Ask::Store(records) => (
                     self.insist(&mut slot, Some(records)).await,
                     SlotNews::Stored,
@@ -232,24 +247,21 @@ impl<W: ControlLog + Clock> Work<W> {
     }
 
     /// Claims until the slot is ours or not to be had.
-    async fn enter(&self, entry: Entry) -> Option<Slot> {
+    async fn enter(&self, entry: Entry) -> Option<(Slot, Option<Writer>)> {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
         loop {
             let sent_ms = self.wire.monotonic_ms();
-            let wire = &*self.wire;
-            let claimed = match &entry {
-                Entry::Claim => claim(wire, wire, &self.who, self.place.slot).await,
-                Entry::Bootstrap(spec) => bootstrap(wire, wire, &self.who, spec).await,
-            };
+            let (writer, claimed) = self.claim_once(&entry).await;
             match claimed {
                 Ok(Claimed::Owned(slot)) => {
                     self.lease.renewed(sent_ms);
                     let news = SlotNews::Owned {
                         state: Box::new(slot.state.clone()),
                         quiet_at_ms: slot.quiet_at_ms(),
+                        writer,
                     };
                     self.tell(news).await;
-                    return Some(*slot);
+                    return Some((*slot, writer));
                 }
                 Ok(Claimed::NotOurs(by)) => {
                     let by = by.map_or("another worker".to_owned(), |claim| claim.worker);
@@ -271,6 +283,47 @@ impl<W: ControlLog + Clock> Work<W> {
                 }
             }
         }
+    }
+
+    /// Claims once; in transactional mode the former owner's last transaction is ended first.
+    async fn claim_once(&self, entry: &Entry) -> (Option<Writer>, Result<Claimed, SlotError>) {
+        let (wire, slot) = (&*self.wire, self.place.slot);
+        let mut writer = None;
+        if self.place.transactional {
+            match wire.begin(slot).await {
+                Ok(begun) => writer = Some(begun),
+                Err(error) => return (None, Err(error.into())),
+            }
+        }
+        let claimed = match entry {
+            Entry::Claim => claim(wire, wire, &self.who, slot).await,
+            Entry::Bootstrap(spec) => bootstrap(wire, wire, &self.who, spec).await,
+        };
+        (writer, claimed)
+    }
+
+    /// Commits the open transaction together with records. The claim itself is renewed outside of transactions, seldom: the
+    /// brokers forget who does not write.
+    async fn commit(
+        &self,
+        slot: &mut Slot,
+        writer: &mut Option<Writer>,
+        records: Vec<ControlWrite>,
+    ) -> Result<Writer, SlotError> {
+        let number = slot.number;
+        let unknown = || SlotError::Uncertain {
+            slot: number,
+            cause: "an earlier commit".to_owned(),
+        };
+        let ours = writer.take().ok_or_else(unknown)?;
+        if slot.renewal_due(self.wire.monotonic_ms(), false) {
+            self.insist(slot, None).await?;
+        }
+        let sent_ms = self.wire.monotonic_ms();
+        let next = commit(&*self.wire, slot, ours, records).await?;
+        *writer = Some(next);
+        self.lease.renewed(sent_ms);
+        Ok(next)
     }
 
     /// Stores (or renews) until it is acknowledged at a claim of ours.
@@ -316,6 +369,9 @@ impl<W: ControlLog + Clock> Work<W> {
         self.lease.end();
         let news = match error {
             SlotError::Lost { .. } => SlotNews::Lost("another worker".to_owned()),
+            error @ (SlotError::Uncertain { .. } | SlotError::Port(_)) => {
+                SlotNews::Aborted(error.to_string())
+            }
             error => SlotNews::Asks(error.to_string()),
         };
         self.tell(news).await;

@@ -1,9 +1,9 @@
 //! The loop of one link: owns all its state, decides everything, waits for nothing but events.
 //!
 //! Its parts: [`slots`] (which slots are ours) and [`stores`] (what is stored in them), [`partitions`] (who works),
-//! [`take_overs`] and [`findings`], [`lines`] (connections), [`jobs`], [`arrivals`], [`sending`] and [`answers`] (batches in and out), [`held_back`]
-//! (what holds them back),
-//! [`topics`], [`configs`], [`metadata`], [`sizes`] and [`settings`] (what is to be mirrored), [`status`] (what is shown).
+//! [`take_overs`] and [`findings`], [`lines`] (connections), [`jobs`], [`arrivals`], [`sending`] and [`answers`] (batches in and out),
+//! [`held_back`] (what open transactions keep from coming), [`transactions`] (what is sent and stored together), [`topics`],
+//! [`configs`], [`metadata`], [`sizes`] and [`settings`] (what is to be mirrored), [`status`] (what is shown).
 //!
 //! **Invariants:** a partition has a flow only while its slot is ours and its stage is copying, settling or draining; a
 //! batch is sent only under a fresh lease; what a tick stores was acknowledged before.
@@ -25,6 +25,7 @@ mod status;
 mod stores;
 mod take_overs;
 mod topics;
+mod transactions;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use kafka::{
     Client, Connection, Error, Purpose,
+    aborted::{AbortedIndex, Verdict},
     batch::walk,
     client::{ClusterMetadata, TopicMetadata, Topics},
     fetch::{FetchFrom, FetchKey, FetchOptions, Isolation, fetch_once},
@@ -155,7 +156,7 @@ async fn fold(
     key: &FetchKey,
 ) -> Result<ControlState, Unread> {
     let options = FetchOptions {
-        isolation: Isolation::ReadUncommitted,
+        isolation: Isolation::ReadCommitted,
         max_wait: Duration::ZERO,
         min_bytes: 0,
         max_bytes: READ_BYTES,
@@ -175,11 +176,15 @@ async fn fold(
         if !fetched.error.is_ok() {
             return Err(Error::broker(fetched.error, format!("reading `{}`", key.topic)).into());
         }
-        let end = *end.get_or_insert(fetched.high_watermark);
+        let end = *end.get_or_insert(fetched.last_stable_offset);
         let before = next;
+        let mut aborted = AbortedIndex::new(fetched.aborted);
         for batch in walk(fetched.records) {
             let batch = batch.map_err(malformed)?;
             next = next.max(batch.next_offset());
+            if aborted.judge(&batch) != Verdict::Keep {
+                continue;
+            }
             for entry in entries(&batch)? {
                 state.apply(&entry).map_err(malformed)?;
             }
@@ -204,9 +209,6 @@ async fn log_start(client: &Client, key: &FetchKey) -> Result<i64, Error> {
 }
 
 fn entries(batch: &kafka::batch::BatchView) -> Result<Vec<ControlEntry>, Unread> {
-    if batch.is_control() {
-        return Ok(Vec::new());
-    }
     let text = |bytes: Bytes| String::from_utf8_lossy(&bytes).into_owned();
     let records = Records::open(batch).map_err(malformed)?;
     let mut entries = Vec::new();
@@ -216,6 +218,7 @@ fn entries(batch: &kafka::batch::BatchView) -> Result<Vec<ControlEntry>, Unread>
             offset: record.offset,
             producer_id: batch.producer_id(),
             epoch: batch.producer_epoch(),
+            transactional: batch.is_transactional(),
             key: record.key.map(text).unwrap_or_default(),
             value: record.value.map(text),
         });

@@ -261,6 +261,24 @@ fn batch(slot: u32, claim: &Claim, base_sequence: i32, records: Vec<ControlWrite
     }
 }
 
+/// Splits records into batches of at most 512 KiB; a larger record is alone.
+pub(super) fn parts(records: Vec<ControlWrite>) -> Vec<Vec<ControlWrite>> {
+    let mut parts: Vec<Vec<ControlWrite>> = Vec::new();
+    let mut bytes = BATCH_BYTES;
+    for record in records {
+        let size = record.key.len() + record.value.as_ref().map_or(0, String::len) + 16;
+        bytes += size;
+        match parts.last_mut().filter(|_| bytes <= BATCH_BYTES) {
+            Some(part) => part.push(record),
+            None => {
+                bytes = size;
+                parts.push(vec![record]);
+            }
+        }
+    }
+    parts
+}
+
 impl Slot {
     /// Says whether data may be sent now (monotonic milliseconds).
     pub fn lease_fresh(&self, now_ms: i64) -> bool {
@@ -293,21 +311,10 @@ impl Slot {
         clock: &C,
         records: Vec<ControlWrite>,
     ) -> Result<(), SlotError> {
-        let mut part = Vec::new();
-        let mut bytes = 0;
-        for record in records {
-            let size = record.key.len() + record.value.as_ref().map_or(0, String::len) + 16;
-            if bytes + size > BATCH_BYTES && !part.is_empty() {
-                self.append(log, clock, std::mem::take(&mut part)).await?;
-                bytes = 0;
-            }
-            bytes += size;
-            part.push(record);
+        for part in parts(records) {
+            self.append(log, clock, part).await?;
         }
-        if part.is_empty() {
-            return Ok(());
-        }
-        self.append(log, clock, part).await
+        Ok(())
     }
 
     async fn append<L: ControlLog, C: Clock>(

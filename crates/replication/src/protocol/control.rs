@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use model::{
     finding::Finding,
-    link::{Phase, Rename, TopicSelection},
+    link::{Guarantee, Phase, Rename, TopicSelection},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -52,6 +52,9 @@ pub struct Spec {
     pub rename: Rename,
     /// Slots, fixed when the link first starts.
     pub slots: u32,
+    /// Fixed as well.
+    #[serde(default)]
+    pub guarantee: Guarantee,
     /// The idempotent producer id that writes the link's data; `None` until slot 0's owner got one.
     pub data_producer_id: Option<i64>,
     #[serde(default)]
@@ -253,6 +256,10 @@ impl ControlState {
     }
 
     fn fold(&mut self, entry: &ControlEntry) -> Result<(), ControlError> {
+        // Its writer was the slot's only one, or the transaction would not have been committed.
+        if entry.transactional {
+            return self.keep(&entry.key, entry.value.as_deref());
+        }
         // Anybody's producer id may stand here, also one from which ours cannot be subtracted.
         let generation = entry.producer_id.checked_sub(CONTROL_PRODUCER_ID);
         let Some(generation) = generation.filter(|n| (0..GENERATIONS).contains(n)) else {
@@ -403,6 +410,7 @@ mod tests {
             offset,
             producer_id: CONTROL_PRODUCER_ID,
             epoch: 0,
+            transactional: false,
             key: "home/id/0".to_owned(),
             value: Some(value.to_owned()),
         };

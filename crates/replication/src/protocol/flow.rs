@@ -5,6 +5,8 @@
 //! that the broker's producer state would not check, or might stop checking, is alone in flight, and goes on a connection
 //! where nothing else is open ([`Flow::checked`]).
 
+mod transactional;
+
 use std::collections::VecDeque;
 
 use super::{offset_map::Segment, position::Position, sequence, takeover::Resumed};
@@ -180,6 +182,7 @@ pub struct Flow<B> {
     stored_leader_epoch: i32,
     dirty: bool,
     halted: bool,
+    transactional: bool,
     /// When the last connection ended on which a request got no reply.
     unanswered_ms: Option<i64>,
     segments: Vec<Segment>,
@@ -207,6 +210,7 @@ impl<B> Flow<B> {
             stored_leader_epoch: position.source_leader_epoch,
             dirty: true,
             halted: false,
+            transactional: false,
             unanswered_ms: None,
             segments: Vec::new(),
             position,
@@ -277,6 +281,9 @@ impl<B> Flow<B> {
     pub fn next(&mut self, now: Now) -> Next<B> {
         if self.halted {
             return Next::TakeOver;
+        }
+        if self.transactional {
+            return self.next_in_transaction();
         }
         if self.must_store {
             self.adopt_epoch();
@@ -371,12 +378,13 @@ impl<B> Flow<B> {
     /// Says whether the broker's producer state will check the next append: the last acknowledged batch and all in flight
     /// are young enough.
     pub fn guarded(&self, wall_ms: i64) -> bool {
-        self.guard_timestamp_ms
-            .is_some_and(|t| self.fresh(t, wall_ms))
-            && self
-                .in_flight
-                .iter()
-                .all(|sent| self.fresh(sent.max_timestamp_ms, wall_ms))
+        let remembers = |t| self.fresh(t, wall_ms);
+        self.transactional
+            || (self.guard_timestamp_ms.is_some_and(remembers)
+                && self
+                    .in_flight
+                    .iter()
+                    .all(|sent| remembers(sent.max_timestamp_ms)))
     }
 
     /// Says whether the broker checks the batch that is next, and goes on to check those behind it. One that it does not
@@ -387,7 +395,8 @@ impl<B> Flow<B> {
             Item::Batch(batch) => Some(batch.max_timestamp_ms),
             Item::Gap { .. } => None,
         });
-        self.guarded(wall_ms) && next.is_none_or(|newest| self.fresh(newest, wall_ms))
+        let fresh = |newest| self.transactional || self.fresh(newest, wall_ms);
+        self.guarded(wall_ms) && next.is_none_or(fresh)
     }
 
     fn send(&mut self) -> Next<B> {
@@ -419,7 +428,7 @@ impl<B> Flow<B> {
         let Some(sent) = self.in_flight.pop_front() else {
             return self.halt();
         };
-        if self.halted || base_offset != sent.expected_base {
+        if self.halted || !self.is_expected(base_offset, sent.expected_base) {
             return self.halt();
         }
         let mut destination_start = base_offset;
@@ -507,6 +516,7 @@ impl<B> Flow<B> {
 
     /// Notes that this position was acknowledged by the control topic.
     pub fn stored(&mut self, position: &Position) {
+        self.first |= self.transactional;
         self.stored_leader_epoch = position.source_leader_epoch;
         if self.position.same_place(position) {
             self.must_store = false;

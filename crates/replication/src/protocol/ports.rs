@@ -37,6 +37,8 @@ pub struct ControlEntry {
     /// Producer id and epoch of the record's batch.
     pub producer_id: i64,
     pub epoch: i16,
+    /// Written in a transaction, which was committed.
+    pub transactional: bool,
     pub key: String,
     /// `None` for a tombstone.
     pub value: Option<String>,
@@ -72,8 +74,9 @@ pub enum AppendError {
 
 /// The control topic of one link; its partitions are the slots.
 pub trait ControlLog: Send + Sync {
-    /// Returns all records of a slot from offset `from` on up to the end (high watermark) at the time of the call, and
-    /// that end; less than `from` only if the log does not reach there any more.
+    /// Returns all records of a slot from offset `from` on up to the end (last stable offset, which is the high watermark
+    /// but for open transactions) at the time of the call, without those of aborted transactions, and that end; less than
+    /// `from` only if the log does not reach there any more.
     fn read(
         &self,
         slot: u32,
@@ -82,6 +85,34 @@ pub trait ControlLog: Send + Sync {
 
     /// Appends a batch with acks=all; returns its base offset. No retry inside.
     fn append(&self, batch: ControlBatch) -> impl Future<Output = Result<i64, AppendError>> + Send;
+}
+
+/// The producer that writes a slot's open transaction, or will write the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Writer {
+    pub producer_id: i64,
+    /// Another one for each transaction (KIP-890).
+    pub epoch: i16,
+}
+
+/// Transactions at the destination: one transactional id per slot of one link.
+pub trait Transactions: ControlLog {
+    /// Makes the caller the only one that writes in transactions of a slot (InitProducerId). When it returns, every
+    /// transaction that was open is committed or aborted, and its writer is fenced.
+    fn begin(&self, slot: u32) -> impl Future<Output = Result<Writer, PortError>> + Send;
+
+    /// Appends a batch within the open transaction of its slot. No retry inside.
+    fn append_within(
+        &self,
+        batch: ControlBatch,
+    ) -> impl Future<Output = Result<i64, AppendError>> + Send;
+
+    /// Commits the open transaction; once all partitions know, returns the writer of the next one.
+    fn commit(
+        &self,
+        slot: u32,
+        writer: Writer,
+    ) -> impl Future<Output = Result<Writer, AppendError>> + Send;
 }
 
 /// Header of a batch in a mirror partition.

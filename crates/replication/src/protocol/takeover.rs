@@ -68,6 +68,8 @@ pub struct Case<'a> {
     pub acknowledged_end: Option<i64>,
     /// Half of the destination's `producer.id.expiration.ms`; one hour where it cannot be read.
     pub guard_ms: i64,
+    /// The position was stored in one transaction with its records: it alone tells where to go on.
+    pub transactional: bool,
 }
 
 /// Why a take-over waits.

@@ -233,6 +233,8 @@ pub struct MirrorLog {
     pub known: Option<Known>,
     /// The high watermark stays behind until then.
     pub lags_until_ms: i64,
+    /// From this offset on nothing is replicated until a time: a clean election may take it away.
+    pub unreplicated: Option<(i64, i64)>,
     /// Everything appended that no election took away, retention and compaction apart.
     pub history: Vec<(i64, Rec)>,
     /// Records that readers saw and that an unclean election took away.
@@ -271,6 +273,28 @@ impl MirrorLog {
             let last = sequence::advance(batch.base_sequence, batch.last - batch.base);
             let entry = (batch.base_sequence, last, batch.base);
             remember(&mut self.known, batch.epoch, entry, batch.max_timestamp_ms);
+        }
+    }
+
+    pub fn high_watermark(&self, now_ms: i64) -> i64 {
+        let behind = if now_ms < self.lags_until_ms { 2 } else { 0 };
+        let open = self.unreplicated.filter(|(_, until_ms)| now_ms < *until_ms);
+        let end = open.map_or(self.end, |(from, _)| from.min(self.end));
+        end.min(self.end - behind).max(self.log_start)
+    }
+
+    /// A follower that lacks what is not replicated becomes the leader. Nothing of that was acknowledged.
+    pub fn elect_behind(&mut self, now_ms: i64) {
+        let open = self.unreplicated.filter(|(_, until_ms)| now_ms < *until_ms);
+        let Some((from, _)) = open else { return };
+        while self.batches.last().is_some_and(|batch| batch.base >= from) {
+            self.batches.pop();
+        }
+        self.end = self.end.min(from.max(self.log_start));
+        self.history.retain(|record| record.0 < from);
+        self.known = None;
+        for batch in self.batches.clone() {
+            self.note(&batch);
         }
     }
 
@@ -338,6 +362,7 @@ impl ControlPartition {
                 offset: self.end,
                 producer_id: batch.producer_id,
                 epoch: batch.epoch,
+                transactional: false,
                 key: record.key.clone(),
                 value: record.value.clone(),
             });

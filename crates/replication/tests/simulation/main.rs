@@ -57,6 +57,24 @@ pub enum Mutation {
     BlindRetry,
     /// Holes made by compaction are not told from gaps that headers explain.
     IgnoreHoles,
+    /// What changes the meaning of sequences goes on in the old epoch.
+    SameEpoch,
+    /// Nobody asks the source whether it still holds what was fetched before another leader epoch.
+    NoVerify,
+    /// A mirror that is shorter than the stored position is taken for copied up to it.
+    NoStepBack,
+    /// The batch that ends at the stored end is not looked at.
+    TrustStoredEnd,
+    /// The log end is looked at once for each take-over.
+    OneLook,
+    /// Facts are judged before the high watermark has reached the log end.
+    NoHighWatermark,
+    /// Nobody seals a generation of claims whose epochs are used up.
+    NoSeal,
+    /// The tail is counted under the settings in force, not under the stored ones.
+    CountAnew,
+    /// A worker with older settings goes on with them.
+    OldSettings,
 }
 
 fn schedules(share: u64) -> u64 {
@@ -190,4 +208,49 @@ fn trusting_the_stored_position_is_noticed() {
 #[test]
 fn taking_holes_for_gaps_is_noticed() {
     caught(Kind::Compacting, Mutation::IgnoreHoles);
+}
+
+#[test]
+fn another_meaning_in_the_same_epoch_is_noticed() {
+    caught(Kind::Healthy, Mutation::SameEpoch);
+}
+
+#[test]
+fn believing_a_new_source_leader_is_noticed() {
+    caught(Kind::Destructive, Mutation::NoVerify);
+}
+
+#[test]
+fn passing_over_what_the_mirror_lost_is_noticed() {
+    caught(Kind::Destructive, Mutation::NoStepBack);
+}
+
+#[test]
+fn trusting_the_batch_at_the_stored_end_is_noticed() {
+    caught(Kind::Destructive, Mutation::TrustStoredEnd);
+}
+
+#[test]
+fn looking_once_at_the_log_end_is_noticed() {
+    caught(Kind::Healthy, Mutation::OneLook);
+}
+
+#[test]
+fn counting_above_the_high_watermark_is_noticed() {
+    caught(Kind::Healthy, Mutation::NoHighWatermark);
+}
+
+#[test]
+fn a_generation_that_is_not_sealed_is_noticed() {
+    caught(Kind::Contended, Mutation::NoSeal);
+}
+
+#[test]
+fn counting_under_other_settings_is_noticed() {
+    caught(Kind::Healthy, Mutation::CountAnew);
+}
+
+#[test]
+fn going_on_with_older_settings_is_noticed() {
+    caught(Kind::Healthy, Mutation::OldSettings);
 }

@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use model::link::Isolation;
-use replication::protocol::ports::{
-    AppendError, Bounds, Clock, ControlBatch, ControlEntry, ControlLog, Destination,
-    DestinationBatch, PortError, ProducerState, RecordPrint, Source, SourceBatch, SourceClass,
+use replication::protocol::{
+    ports::{
+        AppendError, Bounds, Clock, ControlBatch, ControlEntry, ControlLog, Destination,
+        DestinationBatch, PortError, ProducerState, RecordPrint, Source, SourceBatch, SourceClass,
+    },
+    position::Position,
+    sequence,
 };
 
 use crate::{
     Mutation,
-    logs::SourceLogBatch,
+    logs::{MirrorBatch, SourceLogBatch},
     world::{Message, Node, PRODUCE_TIMEOUT_MS, WALL_MS},
 };
 
@@ -85,6 +89,9 @@ impl ControlLog for Control {
     }
 
     async fn append(&self, batch: ControlBatch) -> Result<i64, AppendError> {
+        if self.mutation == Mutation::NoSeal && batch.epoch == i16::MAX {
+            return Ok(self.node.lock().control[0].end);
+        }
         let claim = batch.records[0].clone();
         let (producer_id, epoch) = (batch.producer_id, batch.epoch);
         let (number, arrives_ms, lost) = {
@@ -127,6 +134,7 @@ impl ControlLog for Control {
                 offset,
                 producer_id,
                 epoch,
+                transactional: false,
                 key: claim.key,
                 value: claim.value,
             };
@@ -228,9 +236,36 @@ impl Source for SourcePort {
 pub struct MirrorPort {
     pub node: Node,
     pub partition: usize,
+    pub mutation: Mutation,
+    /// What the first look at the log end told, for [`Mutation::OneLook`].
+    pub looked: std::sync::Arc<std::sync::Mutex<Option<i64>>>,
+    /// For [`Mutation::TrustStoredEnd`].
+    pub stored: Option<Position>,
 }
 
 impl MirrorPort {
+    fn header(&self, batch: &MirrorBatch) -> DestinationBatch {
+        let header = DestinationBatch {
+            base_offset: batch.base,
+            last_offset: batch.last,
+            producer_id: batch.producer_id,
+            epoch: batch.epoch,
+            base_sequence: batch.base_sequence,
+            control: false,
+            records: i64::try_from(batch.records.len()).unwrap(),
+        };
+        let at_stored_end = |stored: &&Position| batch.last + 1 == stored.own_end;
+        match self.stored.as_ref().filter(at_stored_end) {
+            Some(stored) if self.mutation == Mutation::TrustStoredEnd => DestinationBatch {
+                producer_id: stored.producer_id,
+                epoch: stored.epoch,
+                base_sequence: sequence::advance(stored.next_sequence, batch.base - batch.last - 1),
+                ..header
+            },
+            _ => header,
+        }
+    }
+
     /// The way to the mirrors' broker, which does not answer while it stands still.
     async fn travel(&self) -> Result<(), PortError> {
         self.node.travel().await?;
@@ -260,6 +295,9 @@ impl Destination for MirrorPort {
         let world = self.node.lock();
         let log = &world.mirror[self.partition];
         if log.leader_epoch == epoch {
+            if self.mutation == Mutation::OneLook {
+                return Ok(*self.looked.lock().unwrap().get_or_insert(log.end));
+            }
             Ok(log.end)
         } else {
             Err(PortError::Broker(74))
@@ -283,11 +321,9 @@ impl Destination for MirrorPort {
         self.travel().await?;
         let world = self.node.lock();
         let log = &world.mirror[self.partition];
-        let lags = world.now_ms < log.lags_until_ms;
-        let end = if lags {
-            (log.end - 2).max(log.log_start)
-        } else {
-            log.end
+        let end = match self.mutation {
+            Mutation::NoHighWatermark => log.end,
+            _ => log.high_watermark(world.now_ms),
         };
         Ok(Bounds {
             log_start: log.log_start,
@@ -302,15 +338,7 @@ impl Destination for MirrorPort {
         Ok(batches
             .filter(|b| b.last >= from)
             .take(PAGE)
-            .map(|b| DestinationBatch {
-                base_offset: b.base,
-                last_offset: b.last,
-                producer_id: b.producer_id,
-                epoch: b.epoch,
-                base_sequence: b.base_sequence,
-                control: false,
-                records: i64::try_from(b.records.len()).unwrap(),
-            })
+            .map(|b| self.header(b))
             .collect())
     }
 

@@ -66,6 +66,8 @@ pub struct Schedule {
     revision: i64,
     /// Share of history among what is produced.
     old_percent: u32,
+    /// What the control topic said when it was last looked at.
+    folded: ControlState,
 }
 
 impl Schedule {
@@ -81,6 +83,7 @@ impl Schedule {
             policies: crate::check::policies(kind),
             healed: false,
             revision: 0,
+            folded: ControlState::default(),
             old_percent: if kind == Kind::Contended {
                 90
             } else {
@@ -380,6 +383,8 @@ impl Schedule {
                 }
             }
             Event::MirrorLeader(p, forgets) => {
+                world.mirror[p].elect_behind(now);
+                world.mirror[p].unreplicated = None;
                 world.mirror[p].leader_epoch += 1;
                 if forgets {
                     world.mirror[p].known = None;
@@ -394,16 +399,16 @@ impl Schedule {
         }
     }
 
-    fn converged(&self) -> bool {
+    fn converged(&mut self) -> bool {
         let world = self.world.lock().unwrap();
-        let mut state = ControlState::default();
-        let folded = world.control[0]
-            .entries
-            .iter()
-            .all(|e| state.apply(e).is_ok());
+        if world.next_message_at().is_some() {
+            return false;
+        }
+        let (state, entries) = (&mut self.folded, &world.control[0].entries);
+        let new = entries.partition_point(|entry| entry.offset < state.next_offset);
+        let folded = entries[new..].iter().all(|e| state.apply(e).is_ok());
         folded
             && state.positions.len() == PARTITIONS
-            && world.next_message_at().is_none()
             && (0..PARTITIONS).all(|p| {
                 let key = (format!("source-{p}"), i32::try_from(p).unwrap());
                 state

@@ -84,6 +84,8 @@ pub struct World {
     /// Until when the mirrors' broker stands still, its sockets open.
     pub frozen_until_ms: i64,
     trace: Option<Vec<String>>,
+    /// Revision of the settings of each partition's stored position.
+    revisions: Vec<i64>,
     /// What must never happen, and did.
     pub broken_rules: Vec<String>,
 }
@@ -108,6 +110,7 @@ impl World {
             slow_until_ms: 0,
             frozen_until_ms: 0,
             trace: traced.then(Vec::new),
+            revisions: vec![0; partitions],
             broken_rules: Vec::new(),
         }
     }
@@ -283,15 +286,25 @@ impl World {
         if self.chance(odds.refused) {
             return Err(19);
         }
+        let before = self.mirror[partition].end;
         let result = self.mirror[partition].append(batch);
         if result.is_ok() && self.chance(odds.appended_error) {
+            let until_ms = self.now_ms + self.rng.i64(0..20_000);
+            let log = &mut self.mirror[partition];
+            if log.end > before {
+                log.unreplicated.get_or_insert((before, until_ms));
+            }
             let codes = [7, 20, -1, 6];
             return Err(codes[self.rng.usize(..codes.len())]);
+        }
+        if result.is_ok() {
+            // All replicas have what an acknowledged batch stands behind.
+            self.mirror[partition].unreplicated = None;
         }
         result
     }
 
-    /// A stored position never covers what the destination has not.
+    /// A stored position never covers what the destination has not, and is never of older settings than one before it.
     fn check_positions(&mut self, batch: &ControlBatch) {
         for record in batch
             .records
@@ -302,6 +315,14 @@ impl World {
                 serde_json::from_str(record.value.as_ref().unwrap()).unwrap();
             let partition = usize::try_from(value["partition"].as_i64().unwrap()).unwrap();
             let end = value["destination_end"].as_i64().unwrap();
+            let revision = value["meaning"]["revision"].as_i64().unwrap();
+            let newest = &mut self.revisions[partition];
+            if revision < *newest {
+                let text =
+                    format!("position p{partition} under settings {revision} after {newest}");
+                self.broken_rules.push(text);
+            }
+            *newest = revision;
             let mirror = &self.mirror[partition];
             if end > mirror.end && !mirror.cut {
                 let text = format!("position p{partition} at {end}, log end {}", mirror.end);

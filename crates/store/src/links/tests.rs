@@ -8,7 +8,7 @@ on_both!(
     lists_by_name_page_by_page,
     lists_the_links_of_a_cluster,
     an_update_expects_the_revision,
-    clusters_and_slots_are_fixed_by_the_first_start,
+    what_progress_rests_on_is_fixed_by_the_first_start,
     verbs_move_the_phase_and_are_idempotent,
     a_verb_that_does_not_apply_is_refused,
     only_a_draft_or_stopped_link_is_deleted,
@@ -190,7 +190,7 @@ async fn an_update_expects_the_revision(db: &Db) {
     );
 }
 
-async fn clusters_and_slots_are_fixed_by_the_first_start(db: &Db) {
+async fn what_progress_rests_on_is_fixed_by_the_first_start(db: &Db) {
     let store = db.with_clusters().await;
     store.create_link(&link_spec("a"), ANN).await.unwrap();
     let turned = LinkSpec {
@@ -238,6 +238,13 @@ async fn clusters_and_slots_are_fixed_by_the_first_start(db: &Db) {
             "slots",
             LinkSpec {
                 slots: 4,
+                ..turned.clone()
+            },
+        ),
+        (
+            "guarantee",
+            LinkSpec {
+                guarantee: model::link::Guarantee::Transactional,
                 ..turned.clone()
             },
         ),

@@ -26,7 +26,7 @@ fn writes_what_the_protocol_says_for_every_version() {
         part("a", 1, 3, 0),
     ];
     for version in 9..=13 {
-        let mut body = joined(&encode(version, 1_234, &parts).unwrap());
+        let mut body = joined(&encode(version, None, 1_234, &parts).unwrap());
         let request = ProduceRequest::decode(&mut body, version).unwrap();
         assert!(!body.has_remaining());
         assert_eq!((request.acks, request.timeout_ms), (-1, 1_234));
@@ -53,12 +53,20 @@ fn writes_what_the_protocol_says_for_every_version() {
 }
 
 #[test]
+fn names_the_transactional_id_of_a_transaction() {
+    let mut body = joined(&encode(12, Some("link.0"), 0, &[part("a", 1, 0, 5)]).unwrap());
+    let request = ProduceRequest::decode(&mut body, 12).unwrap();
+    assert!(!body.has_remaining());
+    assert_eq!(&**request.transactional_id.unwrap(), "link.0");
+}
+
+#[test]
 fn shares_payloads_and_copies_only_small_ones() {
     let parts = [
         part("a", 1, 0, COPIED_BYTES),
         part("a", 1, 1, COPIED_BYTES + 1),
     ];
-    let chunks = encode(13, 0, &parts).unwrap();
+    let chunks = encode(13, None, 0, &parts).unwrap();
     assert_eq!(chunks.len(), 3);
     assert_eq!(chunks[1].as_ptr(), parts[1].payload.as_ptr());
 }
@@ -66,7 +74,7 @@ fn shares_payloads_and_copies_only_small_ones() {
 #[test]
 fn refuses_a_partition_listed_twice() {
     let parts = [part("a", 1, 0, 5), part("b", 2, 0, 5), part("a", 1, 0, 5)];
-    assert_eq!(encode(13, 0, &parts), Err(Twice));
+    assert_eq!(encode(13, None, 0, &parts), Err(Twice));
 }
 
 /// Writes a reply of version 13 as a broker does; `answers` are topic id, partition, error and base offset.

@@ -4,7 +4,8 @@ use super::{
     super::{Faults, entries},
     LinkDraft, RowDraft, policy_of, row_of,
     words::{
-        self, ACTIONS, Action, DRIFTS, FEWER_BROKERS, ISOLATIONS, KINDS, ORIGINS, POLICIES, REFUSED,
+        self, ACTIONS, Action, DRIFTS, FEWER_BROKERS, GUARANTEES, ISOLATIONS, KINDS, ORIGINS,
+        POLICIES, REFUSED,
     },
 };
 use crate::{
@@ -211,6 +212,8 @@ impl LinkDraft {
             &REFUSED,
             &mut spec.on_refused,
         );
+        let guarantee = ("guarantee", self.guarantee.as_str());
+        choose_into(faults, guarantee, &GUARANTEES, &mut spec.guarantee);
     }
 
     fn lay_numbers(&self, spec: &mut LinkSpec, faults: &mut Faults) {

@@ -385,6 +385,7 @@ prop_compose! {
             "detect_interval_ms": interval, "append_to": append_to, "policies": policies,
             "on_refused": either(skip, "skip", "hold"), "slots": slots,
             "limit_bytes_per_s": grow.then_some(interval * 1_001),
+            "guarantee": either(reduce, "transactional", "exactly_once"),
         }))
     }
 }

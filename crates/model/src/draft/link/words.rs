@@ -3,8 +3,8 @@
 use crate::{
     Name,
     link::{
-        Configs, DefaultsFrom, Isolation, LinkSpec, OnDrift, OnFewerBrokers, OnRefused, Policy,
-        Rename, ReplicationFactor, RowKind, Start, Timestamps, TopicSelection,
+        Configs, DefaultsFrom, Guarantee, Isolation, LinkSpec, OnDrift, OnFewerBrokers, OnRefused,
+        Policy, Rename, ReplicationFactor, RowKind, Start, Timestamps, TopicSelection,
     },
 };
 
@@ -52,6 +52,11 @@ pub(super) const REFUSED: [(&str, OnRefused); 3] = [
     ("hold", OnRefused::Hold),
     ("dead_letter", OnRefused::DeadLetter),
     ("skip", OnRefused::Skip),
+];
+
+pub(super) const GUARANTEES: [(&str, Guarantee); 2] = [
+    ("exactly_once", Guarantee::ExactlyOnce),
+    ("transactional", Guarantee::Transactional),
 ];
 
 pub(super) fn start(start: &Start) -> &'static str {
@@ -137,6 +142,7 @@ pub(super) fn blank() -> LinkSpec {
         policies: std::collections::BTreeMap::new(),
         on_refused: OnRefused::default(),
         limit_bytes_per_s: None,
+        guarantee: Guarantee::default(),
         slots: crate::link::default_slots(),
     }
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use kafka::{
     Error, ErrorCode,
+    aborted::{AbortedIndex, Verdict},
     batch::{Codec, walk},
     build::{NewRecord, build_batch},
     fetch::{FetchKey, Isolation},
@@ -30,7 +31,7 @@ impl ControlLog for Wire {
         loop {
             let fetched = match self
                 .destination
-                .read(&key, next, Isolation::ReadUncommitted)
+                .read(&key, next, Isolation::ReadCommitted)
                 .await
             {
                 // Compaction removed what the reader was behind of: begin where the log does.
@@ -50,12 +51,13 @@ impl ControlLog for Wire {
                 }
                 other => other?,
             };
-            let end = *end.get_or_insert(fetched.high_watermark);
+            let end = *end.get_or_insert(fetched.last_stable_offset);
             let before = next;
+            let mut aborted = AbortedIndex::new(fetched.aborted);
             for batch in walk(fetched.records) {
                 let batch = batch.and_then(|b| b.verify().map(|()| b)).map_err(broken)?;
                 next = next.max(batch.next_offset());
-                if !batch.is_control() {
+                if aborted.judge(&batch) == Verdict::Keep {
                     read_batch(&batch, from, &mut entries)?;
                 }
             }
@@ -66,6 +68,17 @@ impl ControlLog for Wire {
     }
 
     async fn append(&self, batch: ControlBatch) -> Result<i64, AppendError> {
+        self.append_batch(batch, None).await
+    }
+}
+
+impl Wire {
+    /// Appends a batch, within the open transaction of a transactional id where one is given.
+    pub(super) async fn append_batch(
+        &self,
+        batch: ControlBatch,
+        transactional_id: Option<&str>,
+    ) -> Result<i64, AppendError> {
         let indefinite = |error: Error| AppendError::Indefinite(error.to_string());
         let client = self.destination.client().map_err(unsent)?;
         let leader = client
@@ -86,7 +99,11 @@ impl ControlLog for Wire {
             crash_point("store-before-append");
         }
         let asked = tokio::time::Instant::now();
-        let pending = writer.send(&[part], None).map_err(unsent)?;
+        let pending = match transactional_id {
+            None => writer.send(&[part], None),
+            Some(id) => writer.send_within(id, &[part], None),
+        };
+        let pending = pending.map_err(unsent)?;
         let reply = pending.answer().await.map_err(indefinite)?;
         let Some(ack) = reply.acks.first() else {
             return Err(AppendError::Indefinite("an empty answer".to_owned()));
@@ -105,9 +122,7 @@ impl ControlLog for Wire {
         }
         Err(AppendError::Refused(ack.error.0))
     }
-}
 
-impl Wire {
     fn part(&self, batch: &ControlBatch) -> Result<ProducePart, AppendError> {
         let now_ms = self.wall_ms();
         let records: Vec<NewRecord> = batch
@@ -153,8 +168,8 @@ impl Wire {
     }
 }
 
-/// Nothing was sent: as good as refused by a broker that is not there.
-fn unsent(error: Error) -> AppendError {
+/// The broker's refusal, or nobody knows.
+pub(super) fn unsent(error: Error) -> AppendError {
     match error.broker_code() {
         Some(code) => AppendError::Refused(code.0),
         None => AppendError::Indefinite(error.to_string()),
@@ -181,6 +196,7 @@ fn read_batch(
             offset: record.offset,
             producer_id: batch.producer_id(),
             epoch: batch.producer_epoch(),
+            transactional: batch.is_transactional(),
             key: record.key.map(text).unwrap_or_default(),
             value: record.value.map(text),
         });

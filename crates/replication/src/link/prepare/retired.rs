@@ -221,6 +221,7 @@ mod tests {
                 timestamps: link.spec.timestamps,
             },
             topics_seen: true,
+            guarantee: link.spec.guarantee,
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::{
 };
 
 use super::*;
-use crate::protocol::ports::{AppendError, ControlBatch, ControlEntry, PortError};
+use crate::protocol::ports::{AppendError, ControlBatch, ControlEntry, ControlLog, PortError};
 
 /// A control topic of one slot in memory.
 #[derive(Debug, Default)]
@@ -67,11 +67,36 @@ impl ControlLog for Log {
                 offset,
                 producer_id: batch.producer_id,
                 epoch: batch.epoch,
+                transactional: false,
                 key: record.key,
                 value: record.value,
             });
         }
         Ok(base)
+    }
+}
+
+impl Transactions for Log {
+    async fn begin(&self, _: u32) -> Result<Writer, PortError> {
+        Ok(Writer {
+            producer_id: 1,
+            epoch: 0,
+        })
+    }
+
+    async fn append_within(&self, batch: ControlBatch) -> Result<i64, AppendError> {
+        self.append(batch).await
+    }
+
+    async fn commit(&self, _: u32, writer: Writer) -> Result<Writer, AppendError> {
+        self.step();
+        if self.lost.swap(0, Ordering::Relaxed) > 0 {
+            return Err(AppendError::Indefinite("no answer".to_owned()));
+        }
+        Ok(Writer {
+            epoch: writer.epoch + 1,
+            ..writer
+        })
     }
 }
 
@@ -91,15 +116,24 @@ pub(in crate::link) fn log() -> Arc<Log> {
         offset: 0,
         producer_id: crate::protocol::control::CONTROL_PRODUCER_ID,
         epoch: 0,
+        transactional: false,
         key: record.key,
         value: record.value,
     });
     Arc::new(log)
 }
 
-pub(in crate::link) const PLACE: SlotPlace = SlotPlace { slot: 0, task: 1 };
+pub(in crate::link) const PLACE: SlotPlace = SlotPlace {
+    slot: 0,
+    task: 1,
+    transactional: false,
+};
 
 pub(in crate::link) async fn owned(log: &Arc<Log>) -> (SlotTask, mpsc::Receiver<Event>) {
+    owned_at(log, PLACE).await
+}
+
+async fn owned_at(log: &Arc<Log>, place: SlotPlace) -> (SlotTask, mpsc::Receiver<Event>) {
     let (sender, mut events) = mpsc::channel(16);
     let who = Claimant {
         worker: "here".to_owned(),
@@ -109,7 +143,7 @@ pub(in crate::link) async fn owned(log: &Arc<Log>) -> (SlotTask, mpsc::Receiver<
     let task = SlotTask::start(
         log.clone(),
         who,
-        PLACE,
+        place,
         Entry::Claim,
         sender,
         &tokio::runtime::Handle::current(),
@@ -143,6 +177,36 @@ async fn a_write_that_is_lost_once_is_no_trouble() {
     log.lost.store(1, Ordering::Relaxed);
     assert!(task.ask(Ask::Renew));
     assert!(matches!(news(&mut events).await, SlotNews::Renewed));
+}
+
+#[tokio::test]
+async fn a_control_log_that_went_back_needs_a_person() {
+    let log = log();
+    let (task, mut events) = owned(&log).await;
+    log.entries().clear();
+    assert!(task.ask(Ask::Renew));
+    assert!(matches!(news(&mut events).await, SlotNews::Asks(_)));
+    assert!(!task.lease_fresh(log.monotonic_ms()));
+}
+
+#[tokio::test]
+async fn a_commit_tells_who_writes_next_and_a_lost_one_gives_the_slot_up() {
+    let log = log();
+    let place = SlotPlace {
+        transactional: true,
+        ..PLACE
+    };
+    let (task, mut events) = owned_at(&log, place).await;
+    assert!(task.ask(Ask::Store(Vec::new())));
+    let first = news(&mut events).await;
+    assert!(
+        matches!(&first, SlotNews::Committed(writer) if writer.epoch == 1),
+        "{first:?}"
+    );
+    log.lost.store(1, Ordering::Relaxed);
+    assert!(task.ask(Ask::Store(Vec::new())));
+    assert!(matches!(news(&mut events).await, SlotNews::Aborted(_)));
+    assert!(!task.lease_fresh(log.monotonic_ms()));
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use crate::{
     protocol::{
         flow::{Failed, Verdict},
         ports::Clock,
+        transaction::Effect,
     },
 };
 
@@ -88,6 +89,11 @@ impl Worker {
             Err(failed) => flow.failed(failed),
         };
         let answer = answer.ok();
+        let slot = partition.slot;
+        let code = answer.map(|(error, _)| error.0);
+        if self.answered_within(id, verdict, code) == Effect::Aborts {
+            return self.batch_aborts(id, verdict, code);
+        }
         match verdict {
             Verdict::Acknowledged => {
                 if let Some((_, base_offset)) = answer {
@@ -107,7 +113,6 @@ impl Worker {
             }
             Verdict::Fenced => {
                 warn!("a newer epoch of our data stands at the destination");
-                let slot = partition.slot;
                 self.slot_fenced(slot);
                 return;
             }
@@ -132,6 +137,7 @@ impl Worker {
         }
         self.settle(id);
         self.make_ready(id);
+        self.end_transaction(slot);
     }
 
     /// Notes that the destination found a batch damaged; returns whether that is the batch's own fault, not the line's.

@@ -155,10 +155,14 @@ impl Worker {
                 }
             }
             if let Some((broker, _)) = self.destination_leader(id) {
+                wanted.insert(self.produce_key(broker, id));
+                if self.is_transactional() {
+                    continue;
+                }
                 wanted.insert(self.traffic.count.key(Side::Produce, broker, id));
                 let alone = self.traffic.count.alone_key(broker, id);
                 // Kept once it is there: history goes on and off.
-                if self.produce_key(broker, id) == alone || self.traffic.producer(alone).is_some() {
+                if self.traffic.producer(alone).is_some() {
                     wanted.insert(alone);
                 }
             }

@@ -9,7 +9,7 @@ use kafka::{
 };
 use tracing::warn;
 
-use super::Worker;
+use super::{Worker, transactions::number_within};
 use crate::{
     link::{
         decode::Payload,
@@ -45,7 +45,13 @@ impl Worker {
 
     /// Returns the connection for the next batch of a partition.
     pub(super) fn produce_key(&self, broker: i32, id: PartitionId) -> ConnectionKey {
-        if self.next_is_checked(id) {
+        if self.is_transactional() {
+            // One connection of a slot to each broker: what begins a partition's part of a transaction is told one by one.
+            let slot = self.partitions[id.0].slot as usize;
+            self.traffic
+                .count
+                .key(Side::Produce, broker, PartitionId(slot))
+        } else if self.next_is_checked(id) {
             self.traffic.count.key(Side::Produce, broker, id)
         } else {
             self.traffic.count.alone_key(broker, id)
@@ -104,7 +110,7 @@ impl Worker {
         let mut request = Request::default();
         let (mut again, mut left_out) = (Vec::new(), Vec::new());
         for id in candidates {
-            if request.bytes >= most {
+            if request.bytes >= most || !self.fits_transaction(id, &request) {
                 left_out.push(id);
                 continue;
             }
@@ -146,9 +152,15 @@ impl Worker {
             monotonic_ms: now_ms,
             lease_fresh: slot.lease_fresh(now_ms),
         };
+        if !slot.takes_batches(now_ms) {
+            return false;
+        }
         match flow.next(now) {
-            Next::Send(order) => {
-                if let Some(lease) = slot.lease() {
+            Next::Send(mut order) => {
+                if let Some(transaction) = &slot.transaction {
+                    number_within(transaction, id, &mut order);
+                    request.slot = Some(partition.slot);
+                } else if let Some(lease) = slot.lease() {
                     request.leases.push(lease);
                 }
                 let queued = partition.queued.clone();
@@ -161,7 +173,12 @@ impl Worker {
                     self.take_over_again(id, "a batch that cannot be patched");
                     return false;
                 };
-                request.bytes += order.payload.batch.size_bytes();
+                let bytes = order.payload.batch.size_bytes();
+                if let Some(transaction) = &mut slot.transaction {
+                    let records = i64::from(order.payload.batch.records_count());
+                    transaction.sent(id.0, records, bytes, now_ms);
+                }
+                request.bytes += bytes;
                 request.parts.push(part);
                 request
                     .sent
@@ -197,6 +214,7 @@ impl Worker {
             let now_ms = boot_ms();
             leases.iter().all(|lease| lease.is_fresh(now_ms))
         }));
+        let transactional_id = request.slot.map(|slot| self.wire.transactional_id(slot));
         let Some(producer) = self.traffic.producer(key) else {
             return;
         };
@@ -207,7 +225,12 @@ impl Worker {
             let slot = self.partitions[part.id.0].slot;
             *producer.open.entry(slot).or_default() += 1;
         }
-        let pending = producer.connection.send(&request.parts, Some(gate));
+        let pending = match &transactional_id {
+            None => producer.connection.send(&request.parts, Some(gate)),
+            Some(id) => producer
+                .connection
+                .send_within(id, &request.parts, Some(gate)),
+        };
         let parts = request.sent;
         self.traffic.replies.push(Box::pin(async move {
             let result = match pending {
@@ -226,11 +249,13 @@ impl Worker {
 
 /// A produce request being put together.
 #[derive(Default)]
-struct Request {
+pub(super) struct Request {
     parts: Vec<ProducePart>,
     sent: Vec<SentPart>,
     bytes: usize,
     leases: Vec<Lease>,
+    /// The slot whose transaction it belongs to: all of its batches do.
+    pub(super) slot: Option<u32>,
 }
 
 /// Gives a batch its producer fields; `None` if a patched header is not enough.

@@ -39,6 +39,7 @@ impl Worker {
                 .map(|known| known.slots)
                 .or(prepared.map(|p| p.slots))
                 .unwrap_or(spec.slots),
+            guarantee: spec.guarantee,
             data_producer_id: known.and_then(|known| known.data_producer_id),
             former_producer_ids: known
                 .map(|k| k.former_producer_ids.clone())

@@ -6,7 +6,7 @@ use kafka::group::RevokeAck;
 use model::{acl::AclResource, problem::Problem};
 use tracing::{debug, info, warn};
 
-use super::{Worker, lines::FAULT_PAUSE_MS};
+use super::{Worker, lines::FAULT_PAUSE_MS, transactions::transaction_place};
 use crate::{
     grants,
     ledger::LedgerError,
@@ -21,6 +21,7 @@ use crate::{
         ports::{Clock, ControlEntry, ControlWrite, PortError},
         position::Position,
         quiet::longest_on_its_way,
+        transaction::Transaction,
     },
 };
 
@@ -58,6 +59,10 @@ pub(super) struct SlotEntry {
     pub(super) releasing: bool,
     /// Answers the group when the slot is left.
     pub(super) acks: Vec<Arc<RevokeAck>>,
+    /// What is sent now and will be stored together, in transactional mode.
+    pub(super) transaction: Option<Transaction>,
+    /// Findings on their way into the control topic, in transactional mode: an abort undoes them.
+    pub(super) uncommitted: Vec<ControlWrite>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +103,8 @@ impl SlotEntry {
             again: false,
             releasing: false,
             acks: Vec::new(),
+            transaction: None,
+            uncommitted: Vec::new(),
         }
     }
 
@@ -186,6 +193,7 @@ impl Worker {
         self.problems.clear("control");
         let spec = self.first_spec();
         let now_ms = self.wire.monotonic_ms();
+        let transactional = self.is_transactional();
         for (number, slot) in &mut self.slots {
             let due = match slot.stage {
                 SlotStage::Assigned => true,
@@ -210,6 +218,7 @@ impl Worker {
                 let place = SlotPlace {
                     slot: *number,
                     task: self.traffic.next_serial(),
+                    transactional,
                 };
                 slot.task = Some(SlotTask::start(
                     self.wire.clone(),
@@ -307,8 +316,19 @@ impl Worker {
         }
         debug!(slot = number, ?news, "slot news");
         match news {
-            SlotNews::Owned { state, quiet_at_ms } => self.slot_owned(number, *state, quiet_at_ms),
+            SlotNews::Owned {
+                state,
+                quiet_at_ms,
+                writer,
+            } => {
+                if let Some(slot) = self.slots.get_mut(&number) {
+                    slot.transaction = writer.map(Transaction::new);
+                }
+                self.slot_owned(number, *state, quiet_at_ms);
+            }
             SlotNews::Stored | SlotNews::Renewed => self.slot_acknowledged(number),
+            SlotNews::Committed(writer) => self.transaction_committed(number, writer),
+            SlotNews::Aborted(why) => self.transaction_aborted(number, &why),
             SlotNews::Lost(by) => {
                 warn!(slot = number, by, "slot was taken over");
                 self.slot_lost(
@@ -429,12 +449,16 @@ impl Worker {
         for id in ids {
             self.abandon(id);
         }
-        self.close_lines_of(number);
+        // In transactions it is their producer's next epoch that keeps late requests out.
+        if !self.is_transactional() {
+            self.close_lines_of(number);
+        }
     }
 
     /// The slot is not ours any more; what troubles it is its next owner's to tell.
     fn remove_slot(&mut self, number: u32) -> Option<SlotEntry> {
         self.problems.clear(place(number).as_str());
+        self.problems.clear(transaction_place(number).as_str());
         self.slots.remove(&number)
     }
 

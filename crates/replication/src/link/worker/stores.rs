@@ -18,6 +18,7 @@ use crate::{
         flow::Flow,
         ports::Clock,
         position::Position,
+        transaction::Transaction,
     },
 };
 
@@ -81,6 +82,10 @@ impl Worker {
         let (urgent, leaving) = (slot.urgent, slot.leaving);
         let due = urgent || leaving || now_ms - slot.last_store_ms >= self.store_interval_ms();
         let drained = leaving && self.slot_is_drained(number);
+        let due = due || self.transaction_is_over(number, now_ms);
+        if due && !self.transaction_is_settled(number) {
+            return;
+        }
         if due && (!leaving || drained) && self.store(number, now_ms) {
             return;
         }
@@ -116,10 +121,19 @@ impl Worker {
         let Some(slot) = self.slots.get_mut(&number) else {
             return false;
         };
-        let mut writes = slot.take_writes();
+        let begun = slot.transaction.as_ref().map(Transaction::is_begun);
+        let mut writes = match begun {
+            // All that belongs to a transaction is stored in it.
+            Some(_) => std::mem::take(&mut slot.writes),
+            None => slot.take_writes(),
+        };
         // What is told of a topic stands before any of its positions.
         let mut more = !slot.writes.is_empty();
-        let room = if more { 0 } else { STORE_PARTITIONS };
+        let room = match (begun, more) {
+            (Some(_), _) => usize::MAX,
+            (None, true) => 0,
+            (None, false) => STORE_PARTITIONS,
+        };
         for id in self.to_store(number) {
             if stored.len() == room {
                 more = true;
@@ -151,8 +165,11 @@ impl Worker {
         };
         slot.last_store_ms = now_ms;
         slot.urgent = more;
+        if begun.is_some() {
+            slot.keep_findings(&writes);
+        }
         writes.extend(records);
-        if writes.is_empty() {
+        if writes.is_empty() && begun != Some(true) {
             return false;
         }
         slot.renew = false;

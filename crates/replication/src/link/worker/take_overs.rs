@@ -57,7 +57,7 @@ impl Worker {
         };
         let (guard_ms, policies) = (self.guard_ms(), self.policies());
         let (now_ms, on_its_way) = (self.wire.monotonic_ms(), self.on_its_way());
-        let may_append = self.may_append(id);
+        let (may_append, transactional) = (self.may_append(id), self.is_transactional());
         let partition = &mut self.partitions[id.0];
         if !self.slots.contains_key(&partition.slot) {
             return;
@@ -68,7 +68,11 @@ impl Worker {
         let generation = partition.generation;
         let stored = partition.position.clone();
         let map = partition.map.clone();
-        let quiet_at_ms = partition.quiet.at_ms(now_ms, on_its_way);
+        // Who wrote in transactions before is fenced.
+        let quiet_at_ms = match transactional {
+            true => 0,
+            false => partition.quiet.at_ms(now_ms, on_its_way),
+        };
         // Known to this process only after it had a flow of its own.
         let acknowledged_end = (generation > 0)
             .then(|| stored.as_ref().map(|p| p.destination_end))
@@ -106,6 +110,7 @@ impl Worker {
                     quiet_at_ms,
                     acknowledged_end,
                     guard_ms,
+                    transactional,
                 };
                 take_over(&source, &destination, &*wire, &case).await
             };
@@ -233,6 +238,7 @@ impl Worker {
         let guard_ms = self.guard_ms();
         let (now_ms, on_its_way) = (self.wire.monotonic_ms(), self.on_its_way());
         let (runs, meaning) = (self.may_run(id), self.meaning());
+        let transactional = self.is_transactional();
         let partition = &mut self.partitions[id.0];
         if !runs {
             partition.stage = Stage::Idle;
@@ -251,7 +257,11 @@ impl Worker {
         if resumed.must_store && resumed.position.epoch > 0 && resumed.position.epoch_records == 0 {
             crash_point("epoch-stored-before-first-batch");
         }
-        partition.flow = Some(Flow::new(&resumed, quiet_at_ms, guard_ms));
+        let flow = Flow::new(&resumed, quiet_at_ms, guard_ms);
+        partition.flow = Some(match transactional {
+            true => flow.in_transactions(),
+            false => flow,
+        });
         partition.generation += 1;
         partition.live_from = None;
         self.want_size(id);

@@ -298,6 +298,7 @@ async fn a_record_that_cannot_be_understood_keeps_showing() {
         offset: 3,
         producer_id: crate::protocol::control::CONTROL_PRODUCER_ID,
         epoch: 0,
+        transactional: false,
         key: "home/id/0".to_owned(),
         value: Some(r#"{"v":9}"#.to_owned()),
     };
@@ -321,6 +322,7 @@ async fn settings_before_a_record_that_cannot_be_understood_count() {
             offset,
             producer_id: crate::protocol::control::CONTROL_PRODUCER_ID,
             epoch: 0,
+            transactional: false,
             key: record.key,
             value: record.value,
         }
@@ -420,6 +422,7 @@ async fn settings_that_come_with_a_claim_begin_a_new_epoch() {
     bench.news(SlotNews::Owned {
         state: Box::new(state),
         quiet_at_ms: 0,
+        writer: None,
     });
     assert!(bench.partition(0).generation > generation, "its flow ended");
     assert!(
@@ -501,6 +504,7 @@ async fn a_topic_is_taken_up_once_its_record_stands_in_the_control_topic() {
     bench.news(SlotNews::Owned {
         state,
         quiet_at_ms: 0,
+        writer: None,
     });
     assert!(!bench.worker.knows_topic(&other()));
 }

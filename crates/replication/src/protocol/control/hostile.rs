@@ -13,6 +13,7 @@ const ANCHOR: Anchor = Anchor {
 
 fn entry(offset: i64, producer_id: i64, key: &str, value: Option<&str>) -> ControlEntry {
     ControlEntry {
+        transactional: false,
         offset,
         producer_id,
         epoch: 0,

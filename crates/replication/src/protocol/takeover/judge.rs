@@ -12,7 +12,7 @@ use crate::protocol::{
     ports::{Bounds, Destination, DestinationBatch, PortError, Source},
     position::{Anchor, Position},
     sequence,
-    walk::walk,
+    walk::{Walk, walk},
 };
 
 /// Pause before a source that lags is asked again.
@@ -191,8 +191,12 @@ impl Room<'_> {
         if self.facts.log_end < stored.destination_end {
             return self.step_back(source, destination, stored).await;
         }
-        let batches = facts::tail(destination, stored, self.facts).await?;
-        let mut walk = walk(stored, self.facts.log_end, &batches);
+        let mut walk = if self.case.transactional {
+            Walk::default()
+        } else {
+            let batches = facts::tail(destination, stored, self.facts).await?;
+            walk(stored, self.facts.log_end, &batches)
+        };
         let mut findings = Vec::new();
         if let Err(held) = self.complete(stored, &mut walk, &mut findings) {
             return Ok(Judged::Changed(Outcome::Held(held)));
