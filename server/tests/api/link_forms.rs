@@ -552,6 +552,7 @@ async fn what_was_typed_before_the_form_was_sent_does_not_undo_it_when_it_arrive
         open.unwrap().form
     };
     bench.end(&id, Step::Source, "west").await.unwrap();
+    bench.end(&id, Step::Destination, "east").await.unwrap();
     let sent = drafted().await.sent;
     let page = bench.get(&format!("/links/new/{id}/topics")).await;
     let hidden = format!("name=\"sent\" value=\"{sent}\"");
