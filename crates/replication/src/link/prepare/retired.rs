@@ -72,28 +72,41 @@ pub(super) fn judge(
     link: &DesiredLink,
     source_cluster_id: &str,
 ) -> Result<Way, Box<Problem>> {
-    let same_source = spec.source_cluster_id == source_cluster_id;
+    let unfit = unfit(spec, link, source_cluster_id);
     let id = finding_id(link, topic_id);
     let chosen = link.decisions.iter().rev().find(|d| d.finding_id == id);
     match chosen.map(|decision| decision.choice) {
-        Some(Choice::GoOn) if same_source => Ok(Way::GoOn),
+        Some(Choice::GoOn) if unfit.is_none() => Ok(Way::GoOn),
         Some(Choice::MirrorAnew) => Ok(Way::Remove),
-        _ => Err(undecided(spec, topic_id, link, same_source)),
+        _ => Err(undecided(spec, topic_id, link, unfit)),
     }
 }
 
-fn undecided(spec: &Spec, topic_id: Uuid, link: &DesiredLink, same_source: bool) -> Box<Problem> {
-    let destination = &link.spec.destination;
-    let (detail, next_step) = if same_source {
-        (
-            "It holds the positions of a link from the same source cluster.",
-            "Choose whether this link goes on there or begins anew, or make the link under another name.",
-        )
-    } else {
-        (
+/// Says why its positions are of no use here, `None` where they are.
+fn unfit(spec: &Spec, link: &DesiredLink, source_cluster_id: &str) -> Option<&'static str> {
+    if spec.source_cluster_id != source_cluster_id {
+        return Some(
             "It holds the positions of a link from another source cluster, which say nothing here.",
-            "Choose to begin anew, or make the link under another name.",
-        )
+        );
+    }
+    (spec.guarantee != link.spec.guarantee).then_some(
+        "It holds the positions of a link with another `guarantee`, which do not fit this one.",
+    )
+}
+
+fn undecided(
+    spec: &Spec,
+    topic_id: Uuid,
+    link: &DesiredLink,
+    unfit: Option<&'static str>,
+) -> Box<Problem> {
+    let destination = &link.spec.destination;
+    let detail = unfit.unwrap_or("It holds the positions of a link from the same source cluster.");
+    let next_step = match unfit {
+        None => {
+            "Choose whether this link goes on there or begins anew, or make the link under another name."
+        }
+        Some(_) => "Choose to begin anew, or make the link under another name.",
     };
     Box::new(Problem {
         code: CODE.to_owned(),
@@ -256,6 +269,10 @@ mod tests {
         assert_eq!(judge(&spec(), TOPIC, &goes_on, "east-id"), Ok(Way::GoOn));
         let problem = judge(&spec(), TOPIC, &goes_on, "north-id").unwrap_err();
         assert!(problem.detail.contains("another source cluster"));
+        let mut other = spec();
+        other.guarantee = model::link::Guarantee::Transactional;
+        let problem = judge(&other, TOPIC, &goes_on, "east-id").unwrap_err();
+        assert!(problem.detail.contains("another `guarantee`"));
         let anew = deciding(Some(Choice::MirrorAnew));
         assert_eq!(judge(&spec(), TOPIC, &anew, "north-id"), Ok(Way::Remove));
     }
