@@ -133,6 +133,22 @@ pub(super) fn compare(east: &KafkaCluster, west: &KafkaCluster) -> Result<Report
     compare_topics(side(&east), side(&west), &Expectation::default())
 }
 
+/// What a folder's name begins with; the id of its process follows.
+const FOLDER: &str = "causeway-bench-";
+
+/// Removes what benchmarks left that were killed: on a memory file system it takes memory.
+fn sweep(base: &Path) {
+    for entry in fs::read_dir(base).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let owner = name.strip_prefix(FOLDER).map(|id| id.parse::<u32>());
+        if let Some(Ok(owner)) = owner
+            && !Path::new(&format!("/proc/{owner}")).exists()
+        {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// A folder on the memory file system where there is one; removed at the end.
 pub(super) struct Home(PathBuf);
 
@@ -144,7 +160,8 @@ impl Home {
         } else {
             std::env::temp_dir()
         };
-        let dir = base.join(format!("causeway-bench-{}", std::process::id()));
+        sweep(&base);
+        let dir = base.join(format!("{FOLDER}{}", std::process::id()));
         fs::create_dir_all(&dir)?;
         Ok(Self(dir))
     }
