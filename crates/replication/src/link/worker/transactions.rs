@@ -109,6 +109,9 @@ impl Worker {
 
     /// Commits a transaction that is over as soon as its last batch was answered.
     pub(super) fn end_transaction(&mut self, slot: u32) {
+        if !self.is_transactional() {
+            return;
+        }
         let now_ms = self.wire.monotonic_ms();
         let over = self.transaction_is_over(slot, now_ms);
         if over && self.transaction_is_settled(slot) {
