@@ -86,6 +86,32 @@ pub fn rebuild(batch: &BatchView, wanted: Range<i64>) -> Result<Option<Rebuilt>,
     Ok(Some(Rebuilt { batch, runs }))
 }
 
+/// Returns each record of `batch` whose offset is within `wanted` as a batch of its own.
+///
+/// # Errors
+/// As [`rebuild`].
+pub fn rebuild_singly(batch: &BatchView, wanted: Range<i64>) -> Result<Vec<Rebuilt>, RecordsError> {
+    let records = Records::open(batch)?;
+    let mut singles = Vec::new();
+    for slice in records.slices() {
+        let slice = slice?;
+        let offset = records.offset(&slice);
+        if !wanted.contains(&offset) {
+            continue;
+        }
+        let mut writer = Writer::default();
+        writer.push(records.timestamp(&slice), slice.attributes, slice.body);
+        singles.push(Rebuilt {
+            batch: writer.finish(batch.codec(), offset, Patch::NOBODY)?,
+            runs: vec![Run {
+                source_start: offset,
+                length: 1,
+            }],
+        });
+    }
+    Ok(singles)
+}
+
 /// Returns one batch with all records of `batches`, in their order, in the codec and at the base offset of the first.
 ///
 /// A broker takes one batch per partition in a request, and answers a connection's requests one after another: many batches

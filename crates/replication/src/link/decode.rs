@@ -8,7 +8,7 @@ use std::sync::Arc;
 use kafka::{
     aborted::{AbortedIndex, Verdict},
     batch::{BatchView, walk},
-    build::rebuild,
+    build::{rebuild, rebuild_singly},
     fetch::FetchedPartition,
     patch::{Times, passes_through},
 };
@@ -151,6 +151,39 @@ fn is_data(batch: &BatchView, verdict: Verdict, lane: &LaneState) -> bool {
     !batch.is_control() && !batch.is_empty() && !dropped
 }
 
+/// Queues one batch that stands for the source offsets up to an end.
+fn push(
+    lane: &LaneState,
+    (batch, runs, end): (BatchView, Runs, i64),
+    span: &mut Span,
+    credit: &Arc<Credit>,
+    decoded: &mut Decoded,
+) {
+    let singly = lane
+        .singly
+        .is_some_and(|(start, past)| start < end && span.from < past);
+    decoded.bytes += batch.size_bytes();
+    decoded.outgoing.push(Outgoing {
+        source_from: span.from,
+        source_to: end,
+        leader_epoch: span.leader_epoch,
+        runs,
+        explained: span.explained,
+        first_timestamp_ms: batch.base_timestamp(),
+        max_timestamp_ms: batch.max_timestamp(),
+        alone: singly || batch.size_bytes() >= lane.alone_bytes,
+        payload: Payload {
+            batch,
+            credit: credit.clone(),
+        },
+    });
+    *span = Span {
+        from: end,
+        leader_epoch: span.leader_epoch,
+        explained: true,
+    };
+}
+
 /// Queues a data batch, whole or in single records.
 fn take(
     lane: &LaneState,
@@ -163,51 +196,28 @@ fn take(
     let singly = lane
         .singly
         .filter(|(start, end)| *start < to && from < *end);
-    let pieces: Vec<std::ops::Range<i64>> = match singly {
-        Some(_) => (from..to).map(|offset| offset..offset + 1).collect(),
-        None => std::iter::once(from..to).collect(),
+    let whole = from == batch.base_offset() && passes_through(&batch, Times::Visible);
+    let dense = || Runs::Dense(batch.base_offset(), i64::from(batch.records_count()));
+    let rebuilt = if singly.is_some() {
+        rebuild_singly(&batch, from..to)
+    } else if whole {
+        push(lane, (batch.clone(), dense(), to), span, credit, decoded);
+        return Ok(());
+    } else {
+        rebuild(&batch, from..to).map(|rebuilt| rebuilt.into_iter().collect())
     };
-    for piece in pieces {
-        let whole = piece == (batch.base_offset()..to);
-        let (ready, runs) = if whole && passes_through(&batch, Times::Visible) {
-            (
-                batch.clone(),
-                Runs::Dense(batch.base_offset(), i64::from(batch.records_count())),
-            )
-        } else {
-            decoded.slow_path += 1;
-            match rebuild(&batch, piece.clone()).map_err(|error| error.to_string())? {
-                Some(rebuilt) => {
-                    let runs = rebuilt
-                        .runs
-                        .iter()
-                        .map(|run| (run.source_start, run.length));
-                    let runs = Runs::Sparse(runs.collect());
-                    (rebuilt.batch, runs)
-                }
-                None => continue,
-            }
-        };
-        decoded.bytes += ready.size_bytes();
-        decoded.outgoing.push(Outgoing {
-            source_from: span.from,
-            source_to: piece.end,
-            leader_epoch: batch.leader_epoch(),
-            runs,
-            explained: span.explained,
-            first_timestamp_ms: ready.base_timestamp(),
-            max_timestamp_ms: ready.max_timestamp(),
-            alone: singly.is_some() || ready.size_bytes() >= lane.alone_bytes,
-            payload: Payload {
-                batch: ready,
-                credit: credit.clone(),
-            },
-        });
-        *span = Span {
-            from: piece.end,
-            leader_epoch: batch.leader_epoch(),
-            explained: true,
-        };
+    for rebuilt in rebuilt.map_err(|error| error.to_string())? {
+        decoded.slow_path += 1;
+        let runs: Vec<_> = rebuilt
+            .runs
+            .iter()
+            .map(|run| (run.source_start, run.length))
+            .collect();
+        let last = runs.last().map_or(from, |(start, length)| start + length);
+        // What lies behind the last record of the batch belongs to it; between single ones, to the next.
+        let end = if singly.is_some() { last } else { to };
+        let piece = (rebuilt.batch, Runs::Sparse(runs), end);
+        push(lane, piece, span, credit, decoded);
     }
     Ok(())
 }

@@ -719,7 +719,7 @@ impl Work {
         let open = |p: &Part| {
             let lost_ms = p.flow.as_ref().and_then(|f| f.lost_at_ms(now));
             let until_ms = lost_ms.map_or(0, |lost_ms| lost_ms + ON_ITS_WAY_MS);
-            until_ms.max(p.quiet.until_ms())
+            until_ms.max(p.quiet.at_ms(now, ON_ITS_WAY))
         };
         let open_until_ms = self.parts.iter().map(open).max().unwrap_or(0);
         let left = self

@@ -201,9 +201,12 @@ impl Worker {
         of_slot.all(|p| p.in_flight() == 0 && !matches!(p.stage, Stage::TakingOver))
     }
 
+    /// Until when requests of the slot may arrive. A leader that has not answered since may stand still with them.
     pub(super) fn open_until_ms(&self, number: u32) -> i64 {
+        let (now_ms, on_its_way) = (self.wire.monotonic_ms(), self.on_its_way());
         let of_slot = self.partitions.iter().filter(|p| p.slot == number);
-        of_slot.map(|p| p.quiet.until_ms()).max().unwrap_or(0)
+        let open = of_slot.map(|p| p.quiet.at_ms(now_ms, on_its_way));
+        open.max().unwrap_or(0)
     }
 
     /// Says whether data of the slot flows.
