@@ -194,26 +194,28 @@ impl KafkaCluster {
     /// # Errors
     /// Fails with what Kafka's tool printed.
     pub fn set_scram_password(&self, user: &str, password: &str) -> Result<()> {
-        let credentials =
-            format!("SCRAM-SHA-256=[password={password}],SCRAM-SHA-512=[password={password}]");
-        let bootstrap = self.bootstrap();
-        let arguments = [
-            "--bootstrap-server",
-            &bootstrap,
-            "--alter",
-            "--add-config",
-            &credentials,
-            "--entity-type",
-            "users",
-            "--entity-name",
-            user,
-        ];
-        tool::run(
-            &self.brokers[0].jars,
-            "kafka.admin.ConfigCommand",
-            &arguments,
-        )
-        .map(drop)
+        // The controller takes one change of a user at a time.
+        for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+            let credentials = format!("{mechanism}=[password={password}]");
+            let bootstrap = self.bootstrap();
+            let arguments = [
+                "--bootstrap-server",
+                &bootstrap,
+                "--alter",
+                "--add-config",
+                &credentials,
+                "--entity-type",
+                "users",
+                "--entity-name",
+                user,
+            ];
+            tool::run(
+                &self.brokers[0].jars,
+                "kafka.admin.ConfigCommand",
+                &arguments,
+            )?;
+        }
+        Ok(())
     }
 
     /// Returns the PEM file of the authority that signed the brokers' certificate.

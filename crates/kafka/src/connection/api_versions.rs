@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn tells_the_metadata_version_that_the_brokers_software_supports() {
         let mut body = b"\0\0\x01\0\0\0\0\x01\x00".to_vec();
-        let mut field = b"\x03\x0fkraft.versio_\0\0\0\x01\0".to_vec();
+        let mut field = b"\x03\x0ekraft.version\0\0\0\x01\0".to_vec();
         field.extend(b"\x11metadata.version\0\x07\0\x1e\0");
         body.push(u8::try_from(field.len()).unwrap());
         body.extend(&field);

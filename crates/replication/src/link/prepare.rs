@@ -51,10 +51,13 @@ pub(super) async fn prepare(
             false => return Err(no_transactions(link)),
         }
     }
-    let (facts, first_start) = control_topic(client, wire, link).await?;
+    let (facts, first_start, made) = control_topic(client, wire, link).await?;
     let partitions = facts.partitions.unsigned_abs();
     wire.control_topic_is(facts.id, partitions);
-    let earlier = retired::earlier_spec(wire, installation, link).await?;
+    let earlier = match retired::may_be(link, facts.id, made) {
+        true => retired::earlier_spec(wire, installation, link).await?,
+        false => None,
+    };
     let adopts = match earlier {
         None => false,
         Some(spec) => match retired::judge(&spec, facts.id, link, &source.cluster_id)? {
@@ -110,7 +113,7 @@ async fn control_topic(
     client: &Client,
     wire: &Wire,
     link: &DesiredLink,
-) -> Result<(ControlTopicFacts, bool), Box<Problem>> {
+) -> Result<(ControlTopicFacts, bool, bool), Box<Problem>> {
     let name = &*wire.control_topic;
     let look = || async {
         let found = control_topic_facts(client, name).await;
@@ -120,11 +123,15 @@ async fn control_topic(
         })
     };
     let mut found = look().await?;
+    let mut made = false;
     if found.is_none() && link.control_topic_id.is_none() {
-        if let Err(error) = create_control_topic(client, name, link.spec.slots).await {
-            tracing::debug!(%error, "control topic not made");
-            if look().await?.is_none() {
-                return Err(not_made(name, link, &error));
+        match create_control_topic(client, name, link.spec.slots).await {
+            Ok(_) => made = true,
+            Err(error) => {
+                tracing::debug!(%error, "control topic not made");
+                if look().await?.is_none() {
+                    return Err(not_made(name, link, &error));
+                }
             }
         }
         found = look().await?;
@@ -147,7 +154,7 @@ async fn control_topic(
         return Err(damaged(name, "its cleanup.policy is not `compact`"));
     }
     let first_start = link.control_topic_id.is_none();
-    Ok((facts, first_start))
+    Ok((facts, first_start, made))
 }
 
 /// Returns how young our last batch must be for the broker to keep its producer state: half of the expiry time.

@@ -232,7 +232,7 @@ fn trusting_the_batch_at_the_stored_end_is_noticed() {
 
 #[test]
 fn looking_once_at_the_log_end_is_noticed() {
-    caught(Kind::Healthy, Mutation::OneLook);
+    caught(Kind::Compacting, Mutation::OneLook);
 }
 
 #[test]

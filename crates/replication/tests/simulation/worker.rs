@@ -506,6 +506,7 @@ impl Work {
             if verdict != Verdict::Acknowledged {
                 return self.end(index).await;
             }
+            part.quiet.heard(now);
         }
     }
 

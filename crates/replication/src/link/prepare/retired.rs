@@ -22,6 +22,9 @@ const CODE: &str = "control.retired";
 const REMOVED: &str = "control.removed";
 /// How long the deletion of a topic may take to be seen.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How often it is read before somebody is told that it cannot be, and the pause between.
+const ATTEMPTS: usize = 5;
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// What becomes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,13 +35,30 @@ pub(super) enum Way {
     Remove,
 }
 
+/// Says whether the control topic may be another link's: it stood there before this link ever ran, or somebody chose to go
+/// on with such a one, and the process may have ended before that was done.
+pub(super) fn may_be(link: &DesiredLink, topic_id: Uuid, made: bool) -> bool {
+    let id = finding_id(link, topic_id);
+    let chosen = link.decisions.iter().any(|d| d.finding_id == id);
+    (link.control_topic_id.is_none() && !made) || chosen
+}
+
 /// Returns the `spec` in the control topic, if it is that of another link.
 pub(super) async fn earlier_spec(
     wire: &Wire,
     installation: &str,
     link: &DesiredLink,
 ) -> Result<Option<Spec>, Box<Problem>> {
-    let state = match read_slot(wire, 0).await {
+    let mut read = read_slot(wire, 0).await;
+    for _ in 1..ATTEMPTS {
+        if read.is_ok() {
+            break;
+        }
+        // A leader that is new is soon known.
+        tokio::time::sleep(PAUSE).await;
+        read = read_slot(wire, 0).await;
+    }
+    let state = match read {
         Ok(state) => state,
         // Whoever follows the control topic tells what is wrong with its records.
         Err(crate::protocol::claim::SlotError::Record(_)) => return Ok(None),
@@ -261,6 +281,21 @@ mod tests {
         assert_eq!(asked.id, finding_id(&link, TOPIC));
         assert_eq!(asked.kind.choices(), [Choice::GoOn, Choice::MirrorAnew]);
         assert_eq!(finding(&removed("a"), &link, 5), None);
+    }
+
+    #[test]
+    fn only_a_control_topic_that_was_there_before_may_be_an_earlier_links() {
+        let link = deciding(None);
+        assert!(may_be(&link, TOPIC, false));
+        assert!(!may_be(&link, TOPIC, true), "made just now");
+        let mut known = link;
+        known.control_topic_id = Some(TOPIC.to_string());
+        assert!(!may_be(&known, TOPIC, false));
+        known.decisions = deciding(Some(Choice::GoOn)).decisions;
+        assert!(
+            may_be(&known, TOPIC, false),
+            "the choice may not be carried out"
+        );
     }
 
     #[test]

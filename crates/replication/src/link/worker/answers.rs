@@ -211,6 +211,9 @@ impl Worker {
         partition.last_copied_ms = Some(part.max_timestamp_ms);
         partition.failures = 0;
         partition.problem = None;
+        if partition.quiet.until_ms() > 0 {
+            partition.quiet.heard(self.wire.monotonic_ms());
+        }
         self.rates.count(records, part.bytes as u64);
         let live = partition
             .live_from

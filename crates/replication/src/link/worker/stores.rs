@@ -201,7 +201,7 @@ impl Worker {
         of_slot.all(|p| p.in_flight() == 0 && !matches!(p.stage, Stage::TakingOver))
     }
 
-    /// Until when requests of the slot may arrive. A leader that has not answered since may stand still with them.
+    /// Until when requests of the slot may arrive: a leader that has not answered since may stand still with them.
     pub(super) fn open_until_ms(&self, number: u32) -> i64 {
         let (now_ms, on_its_way) = (self.wire.monotonic_ms(), self.on_its_way());
         let of_slot = self.partitions.iter().filter(|p| p.slot == number);

@@ -296,7 +296,9 @@ impl Worker {
             Ok(applied) => applied,
             Err(error) => {
                 let mut status = refused_topic(&plan.topic, &plan.mirror_topic, topic_id, &error);
-                if let (ApplyError::Kafka(error), Some(problem)) = (&error, status.problem.take()) {
+                if let ApplyError::Kafka(error) = &error
+                    && let Some(problem) = status.problem.take()
+                {
                     let mirror = AclResource::Topic(plan.mirror_topic.clone());
                     let grant = || grants::grant(&self.link.destination, grants::WRITER, mirror);
                     status.problem = Some(grants::named(problem, error, grant));
