@@ -330,7 +330,7 @@ fn a_missing_right_is_named_by_the_line_that_grants_it_and_the_link_goes_on() {
 
     let done = follow_advice(vault, &stream);
     for part in [
-        "--operation Create --operation Write --operation Read",
+        "--operation Create --operation Read --operation Write",
         "--topic causeway. --resource-pattern-type prefixed",
         "--operation Read --group causeway.workers.",
         &format!("--topic {name}"),
