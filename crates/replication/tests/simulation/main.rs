@@ -43,8 +43,6 @@ pub enum Mutation {
     PipelineUnguarded,
     /// Nobody waits for late requests.
     NoQuiet,
-    /// Late requests are waited for from their sending on, not from the end of their connection.
-    QuietFromSending,
     /// Late requests are waited for although the broker has not answered anything since.
     QuietUnheard,
     /// What the broker does not check stands behind other requests.
@@ -65,8 +63,6 @@ pub enum Mutation {
     NoStepBack,
     /// The batch that ends at the stored end is not looked at.
     TrustStoredEnd,
-    /// The log end is looked at once for each take-over.
-    OneLook,
     /// Facts are judged before the high watermark has reached the log end.
     NoHighWatermark,
     /// Nobody seals a generation of claims whose epochs are used up.
@@ -132,7 +128,11 @@ fn run_all(kind: Kind, share: u64) {
 fn caught(kind: Kind, mutation: Mutation) {
     let first = FIRST_SEED;
     let most = 20_000;
-    let broken = (first..first + most).find_map(|seed| run(seed, kind, mutation, false).err());
+    let broken = (first..first + most).find_map(|seed| {
+        let broken = run(seed, kind, mutation, false).err()?;
+        // What breaks with all rules is no witness for this one.
+        run(seed, kind, Mutation::None, false).ok().map(|()| broken)
+    });
     println!("{mutation:?}: {broken:?}");
     assert!(
         broken.is_some(),
@@ -173,11 +173,6 @@ fn pipelining_while_unguarded_is_noticed() {
 #[test]
 fn not_waiting_for_late_requests_is_noticed() {
     caught(Kind::Healthy, Mutation::NoQuiet);
-}
-
-#[test]
-fn waiting_from_the_sending_of_lost_requests_on_is_noticed() {
-    caught(Kind::Healthy, Mutation::QuietFromSending);
 }
 
 #[test]
@@ -228,11 +223,6 @@ fn passing_over_what_the_mirror_lost_is_noticed() {
 #[test]
 fn trusting_the_batch_at_the_stored_end_is_noticed() {
     caught(Kind::Destructive, Mutation::TrustStoredEnd);
-}
-
-#[test]
-fn looking_once_at_the_log_end_is_noticed() {
-    caught(Kind::Compacting, Mutation::OneLook);
 }
 
 #[test]

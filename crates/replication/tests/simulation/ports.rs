@@ -237,8 +237,6 @@ pub struct MirrorPort {
     pub node: Node,
     pub partition: usize,
     pub mutation: Mutation,
-    /// What the first look at the log end told, for [`Mutation::OneLook`].
-    pub looked: std::sync::Arc<std::sync::Mutex<Option<i64>>>,
     /// For [`Mutation::TrustStoredEnd`].
     pub stored: Option<Position>,
 }
@@ -295,9 +293,6 @@ impl Destination for MirrorPort {
         let world = self.node.lock();
         let log = &world.mirror[self.partition];
         if log.leader_epoch == epoch {
-            if self.mutation == Mutation::OneLook {
-                return Ok(*self.looked.lock().unwrap().get_or_insert(log.end));
-            }
             Ok(log.end)
         } else {
             Err(PortError::Broker(74))

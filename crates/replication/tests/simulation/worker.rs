@@ -71,7 +71,6 @@ const ON_ITS_WAY: Duration = Duration::from_millis(ON_ITS_WAY_MS.unsigned_abs())
 struct Request {
     number: u64,
     reply_at_ms: i64,
-    sent_at_ms: i64,
     line: usize,
 }
 
@@ -453,7 +452,6 @@ impl Work {
             node: self.node.clone(),
             partition: self.parts[index].partition,
             mutation: self.mutation,
-            looked: Arc::default(),
             stored: None,
         };
         (self.source(index), mirror)
@@ -543,12 +541,8 @@ impl Work {
         let Some(mut flow) = part.flow.take() else {
             return;
         };
-        for request in part.requests.drain(..) {
-            let ended_ms = match self.mutation {
-                Mutation::QuietFromSending => request.sent_at_ms,
-                _ => now,
-            };
-            flow.failed(Failed::NoReply { ended_ms });
+        for _ in part.requests.drain(..) {
+            flow.failed(Failed::NoReply { ended_ms: now });
         }
         if let Some(lost_ms) = flow.lost_at_ms(now) {
             part.quiet.lost(lost_ms + ON_ITS_WAY_MS);
@@ -688,7 +682,6 @@ impl Work {
         part.requests.push_back(Request {
             number,
             reply_at_ms,
-            sent_at_ms,
             line,
         });
         let line = &mut self.lines[line];
