@@ -6,7 +6,7 @@
 //! for the one that the broker was at; so time counts from the connection's end, and a batch that the broker would not check
 //! has a connection to itself. Or the broker itself stood still: then it answers nobody, so time counts from its first answer,
 //! and it must answer once more when all this is over: it may have answered before it stood still with the request. What
-//! stands in its sockets then is begun within [`SETTLE`].
+//! stands in its sockets then is begun within two seconds.
 
 use std::time::Duration;
 
