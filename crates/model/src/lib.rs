@@ -7,6 +7,7 @@
 
 pub mod account;
 pub mod acl;
+pub mod broker_error;
 #[cfg(feature = "certificate")]
 pub mod certificate;
 mod check;

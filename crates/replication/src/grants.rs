@@ -74,6 +74,7 @@ mod tests {
     use kafka::ErrorCode;
 
     use super::*;
+    use crate::protocol::ports::PortError;
 
     #[test]
     fn who_is_not_let_in_hears_what_to_replace() {
@@ -108,5 +109,7 @@ mod tests {
         assert_eq!(problem(ErrorCode::NOT_CONTROLLER), Problem::default());
         let told = Error::broker(ErrorCode::GROUP_AUTHORIZATION_FAILED, "x").to_string();
         assert!(is_missing_right(&told));
+        assert!(is_missing_right(&PortError::Broker(29).to_string()));
+        assert!(!is_missing_right(&PortError::Broker(6).to_string()));
     }
 }

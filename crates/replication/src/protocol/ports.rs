@@ -5,13 +5,13 @@
 
 use std::{future::Future, time::Duration};
 
-use model::link::Isolation;
+use model::{broker_error, link::Isolation};
 
 /// Why a question got no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PortError {
     /// The broker answered with an error code of Kafka's.
-    #[error("the broker answered with error {0}")]
+    #[error("the broker answered with {name} ({0})", name = broker_error::name(*.0))]
     Broker(i16),
     /// No answer: time-out, lost or refused connection.
     #[error("no answer: {0}")]
@@ -65,7 +65,7 @@ pub struct ControlBatch {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
     /// The broker refused it with this error code.
-    #[error("the broker refused the batch with error {0}")]
+    #[error("the broker refused the batch with {name} ({0})", name = broker_error::name(*.0))]
     Refused(i16),
     /// Nobody knows: no reply, or one that does not tell.
     #[error("the broker did not say whether the batch was written: {0}")]
