@@ -214,9 +214,14 @@ fn click(sequence: u64, time: i64) -> Pair {
     )
 }
 
-/// Forty articles, changed again and again; every fifth change is a deletion (tombstone).
+/// Forty articles, changed again and again, and every tenth time one of five thousand that hardly ever change: what
+/// compaction leaves of those has holes on either side. Every fifth change is a deletion (tombstone).
 fn stock(sequence: u64) -> Pair {
-    let article = fastrand::u32(1..=40);
+    let article = if sequence % 10 == 1 {
+        41 + sequence / 10 % 5_000
+    } else {
+        fastrand::u64(1..=40)
+    };
     let value = (!sequence.is_multiple_of(5)).then(|| {
         format!(
             r#"{{"article":{article},"stock":{},"change":{sequence}}}"#,
