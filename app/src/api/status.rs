@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use model::{
     link::Phase,
     problem::Problem,
-    status::{Batches, LinkStatus, Rates, State, Throttled},
+    status::{Batches, LinkStatus, Rates, State, Throttled, TopicStatus},
 };
 use store::{Link, PageQuery};
 
@@ -91,10 +91,18 @@ fn told<T>(
     }
 }
 
-/// The status of a link whose phase changed since its worker reported: the last numbers stand until it does again.
+/// The status of a link whose phase changed since its worker reported: the last numbers stand until it does again,
+/// and so does what waits for a person.
 fn changing(reported: &LinkStatus, link: &Link, now_ms: i64) -> LinkStatus {
     let unreported = unreported(link, now_ms);
+    let asks = |topic: &TopicStatus| topic.state == State::NeedsDecision;
+    let held = link.phase == Phase::Running && reported.topics.iter().any(asks);
     LinkStatus {
+        state: if held {
+            State::NeedsDecision
+        } else {
+            unreported.state
+        },
         measured_at_ms: reported.measured_at_ms,
         lag_records: reported.lag_records,
         lag_time_ms: reported.lag_time_ms,
