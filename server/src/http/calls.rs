@@ -36,7 +36,8 @@ pub async fn pass(request: Request, next: Next) -> Response {
         return reader.tell(too_long());
     };
     let request = Request::from_parts(parts, Body::from(body));
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    end_without_empty_query(response.headers_mut());
     let failed = response.headers().contains_key(FAILED);
     if let Some(problem) = lost_input(response.headers()) {
         return reader.tell(problem);
@@ -95,6 +96,15 @@ fn forget_earlier_failure(headers: &mut HeaderMap) {
     }
 }
 
+/// Takes the bare `?` off the way back to a page, which server functions leave there when they take the failures out.
+fn end_without_empty_query(headers: &mut HeaderMap) {
+    let location = headers.get(header::LOCATION).and_then(|v| v.to_str().ok());
+    let bare = location.and_then(|location| location.strip_suffix('?'));
+    if let Some(Ok(value)) = bare.map(HeaderValue::from_str) {
+        headers.insert(header::LOCATION, value);
+    }
+}
+
 /// Returns an address without what a failed form left in it.
 pub fn without_failure(address: &str) -> String {
     let (address, _fragment) = address.split_once('#').unwrap_or((address, ""));
@@ -129,6 +139,16 @@ async fn with_status_of_problem(response: Response) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_way_back_has_a_query_or_no_mark_of_one() {
+        for (location, clean) in [("/clusters?", "/clusters"), ("/links?a=1", "/links?a=1")] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::LOCATION, HeaderValue::from_static(location));
+            end_without_empty_query(&mut headers);
+            assert_eq!(headers[header::LOCATION], clean);
+        }
+    }
 
     #[test]
     fn an_address_loses_what_a_failed_form_left_and_nothing_else() {
