@@ -113,6 +113,7 @@ mod tests {
         quiet.heard(1_000);
         quiet.lost(16_000);
         assert_eq!(quiet.at_ms(1_000, WAY), 18_000);
+        assert_eq!(quiet.at_ms(50_000, WAY), 52_000);
         quiet.lost(40_000);
         assert_eq!(quiet.at_ms(50_000, WAY), 61_000);
     }
