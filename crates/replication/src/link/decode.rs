@@ -37,6 +37,14 @@ pub(super) struct LaneState {
     pub(super) singly: Option<(i64, i64)>,
 }
 
+impl LaneState {
+    /// Says whether records of these source offsets go one by one.
+    fn goes_singly(&self, from: i64, to: i64) -> bool {
+        self.singly
+            .is_some_and(|(start, end)| start < to && from < end)
+    }
+}
+
 /// What a response held of one partition, ready to be queued.
 #[derive(Debug, Default)]
 pub(super) struct Decoded {
@@ -93,7 +101,7 @@ pub(super) fn check(lane: &LaneState, fetched: &FetchedPartition) -> Checked {
         let data = is_data(&batch, verdict, lane);
         if data {
             let rebuilt = batch.base_offset() < lane.next
-                || lane.singly.is_some()
+                || lane.goes_singly(batch.base_offset(), batch.next_offset())
                 || !passes_through(&batch, Times::Visible);
             small += usize::from(merge::is_small_compressed(&batch));
             checked.slow |= rebuilt || small >= merge::MANY_COMPRESSED;
@@ -153,15 +161,12 @@ fn is_data(batch: &BatchView, verdict: Verdict, lane: &LaneState) -> bool {
 
 /// Queues one batch that stands for the source offsets up to an end.
 fn push(
-    lane: &LaneState,
     (batch, runs, end): (BatchView, Runs, i64),
+    alone: bool,
     span: &mut Span,
     credit: &Arc<Credit>,
     decoded: &mut Decoded,
 ) {
-    let singly = lane
-        .singly
-        .is_some_and(|(start, past)| start < end && span.from < past);
     decoded.bytes += batch.size_bytes();
     decoded.outgoing.push(Outgoing {
         source_from: span.from,
@@ -171,7 +176,7 @@ fn push(
         explained: span.explained,
         first_timestamp_ms: batch.base_timestamp(),
         max_timestamp_ms: batch.max_timestamp(),
-        alone: singly || batch.size_bytes() >= lane.alone_bytes,
+        alone,
         payload: Payload {
             batch,
             credit: credit.clone(),
@@ -193,15 +198,15 @@ fn take(
     decoded: &mut Decoded,
 ) -> Result<(), String> {
     let (from, to) = (lane.next.max(batch.base_offset()), batch.next_offset());
-    let singly = lane
-        .singly
-        .filter(|(start, end)| *start < to && from < *end);
+    let singly = lane.goes_singly(from, to);
+    let alone = |batch: &BatchView| singly || batch.size_bytes() >= lane.alone_bytes;
     let whole = from == batch.base_offset() && passes_through(&batch, Times::Visible);
     let dense = || Runs::Dense(batch.base_offset(), i64::from(batch.records_count()));
-    let rebuilt = if singly.is_some() {
+    let rebuilt = if singly {
         rebuild_singly(&batch, from..to)
     } else if whole {
-        push(lane, (batch.clone(), dense(), to), span, credit, decoded);
+        let piece = (batch.clone(), dense(), to);
+        push(piece, alone(&batch), span, credit, decoded);
         return Ok(());
     } else {
         rebuild(&batch, from..to).map(|rebuilt| rebuilt.into_iter().collect())
@@ -215,9 +220,17 @@ fn take(
             .collect();
         let last = runs.last().map_or(from, |(start, length)| start + length);
         // What lies behind the last record of the batch belongs to it; between single ones, to the next.
-        let end = if singly.is_some() { last } else { to };
-        let piece = (rebuilt.batch, Runs::Sparse(runs), end);
-        push(lane, piece, span, credit, decoded);
+        let end = if singly { last } else { to };
+        let alone = alone(&rebuilt.batch);
+        push(
+            (rebuilt.batch, Runs::Sparse(runs), end),
+            alone,
+            span,
+            credit,
+            decoded,
+        );
+        // Between two records of a compacted batch others may have stood.
+        span.explained = batch.is_dense() || end == to;
     }
     Ok(())
 }

@@ -6,11 +6,12 @@ use kafka::{
     Error, admin::TopicPartition, client::ClusterMetadata, fetch::FetchConnection,
     produce::ProduceConnection,
 };
-use model::{finding::Finding, link::Isolation, problem::Problem};
+use model::{finding::Finding, link::Isolation};
 
 use super::{
     dead_letter::PutAside,
     fetch::{FetchedLane, Waited},
+    prepare::NotPrepared,
     slot::SlotNews,
     traffic::{ConnectionCount, ConnectionKey},
     worker::Producers,
@@ -52,7 +53,7 @@ pub(super) enum FetchEvent {
 #[derive(Debug)]
 pub(super) enum Done {
     /// The control topic stands.
-    Prepared(Result<Prepared, Box<Problem>>),
+    Prepared(Result<Prepared, NotPrepared>),
     /// New records of control partition 0, and the offset read to.
     Followed {
         /// The offset read from.

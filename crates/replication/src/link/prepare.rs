@@ -7,7 +7,7 @@ use kafka::{
     admin::ConfigResource,
     client::{Client, Topics},
 };
-use model::{acl::AclResource, link::Guarantee, problem::Problem};
+use model::{acl::AclResource, finding::Finding, link::Guarantee, problem::Problem};
 use tokio::time::Instant;
 
 use super::{
@@ -19,26 +19,45 @@ use crate::{
     grants,
     ledger::DesiredLink,
     plan::no_transactions_v2,
+    protocol::ports::Clock,
     topic_sync::{ApplyError, ControlTopicFacts, control_topic_facts, create_control_topic},
 };
 
 mod retired;
 
-pub(super) use retired::{finding as retired_finding, is_removed};
-
 /// Half of `producer.id.expiration.ms` where it cannot be read.
 const GUARD_MS: i64 = 3_600_000;
+
+/// Why a link cannot run yet.
+#[derive(Debug)]
+pub(super) struct NotPrepared {
+    pub(super) problem: Box<Problem>,
+    /// What somebody must choose first.
+    pub(super) asks: Option<Box<Finding>>,
+    /// An earlier link's control topic is gone, as was chosen: the next attempt makes it anew.
+    pub(super) removed: bool,
+}
+
+impl From<Box<Problem>> for NotPrepared {
+    fn from(problem: Box<Problem>) -> Self {
+        Self {
+            problem,
+            asks: None,
+            removed: false,
+        }
+    }
+}
 
 /// Makes the control topic at the link's first start, checks it at every other.
 pub(super) async fn prepare(
     wire: &Arc<Wire>,
     link: &DesiredLink,
     installation: &str,
-) -> Result<Prepared, Box<Problem>> {
+) -> Result<Prepared, NotPrepared> {
     let source = reach(&wire.source, "source").await?;
     let destination = reach(&wire.destination, "destination").await?;
     if source.cluster_id == destination.cluster_id {
-        return Err(same_cluster(link));
+        return Err(same_cluster(link).into());
     }
     let client = wire
         .destination
@@ -48,7 +67,7 @@ pub(super) async fn prepare(
         let has = client.has_transactions_v2().await;
         match has.map_err(|e| unreachable(&wire.destination, "destination", &e))? {
             true => {}
-            false => return Err(no_transactions(link)),
+            false => return Err(no_transactions(link).into()),
         }
     }
     let (facts, first_start, made) = control_topic(client, wire, link).await?;
@@ -60,11 +79,21 @@ pub(super) async fn prepare(
     };
     let adopts = match earlier {
         None => false,
-        Some(spec) => match retired::judge(&spec, facts.id, link, &source.cluster_id)? {
-            retired::Way::GoOn => true,
-            retired::Way::Remove => {
-                retired::remove(client, &wire.control_topic).await?;
-                return Err(retired::removed(&wire.control_topic));
+        Some(spec) => match retired::judge(&spec, facts.id, link, &source.cluster_id) {
+            Ok(retired::Way::GoOn) => true,
+            Ok(retired::Way::Remove) => {
+                retired::remove(client, wire, link).await?;
+                return Err(NotPrepared {
+                    removed: true,
+                    ..retired::removed(&wire.control_topic).into()
+                });
+            }
+            Err(problem) => {
+                let asks = retired::finding(&problem, facts.id, link, wire.wall_ms());
+                return Err(NotPrepared {
+                    asks: Some(Box::new(asks)),
+                    ..problem.into()
+                });
             }
         },
     };

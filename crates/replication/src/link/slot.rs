@@ -249,6 +249,7 @@ impl<W: Transactions + Clock> Work<W> {
     /// Claims until the slot is ours or not to be had.
     async fn enter(&self, entry: Entry) -> Option<(Slot, Option<Writer>)> {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        let began_ms = self.wire.monotonic_ms();
         loop {
             let sent_ms = self.wire.monotonic_ms();
             let (writer, claimed) = self.claim_once(&entry).await;
@@ -278,10 +279,18 @@ impl<W: Transactions + Clock> Work<W> {
                     return None;
                 }
                 Err(error) => {
-                    self.tell(SlotNews::Troubled(error.to_string())).await;
+                    self.tell_trouble_since(began_ms, &error).await;
                     tokio::time::sleep(backoff.next_delay()).await;
                 }
             }
+        }
+    }
+
+    /// Tells of a write that did not succeed for longer than the lease: ordinary elections, and the first moments of a new
+    /// topic, are over sooner.
+    async fn tell_trouble_since(&self, began_ms: i64, error: &SlotError) {
+        if self.wire.monotonic_ms() - began_ms >= LEASE.as_millis() as i64 {
+            self.tell(SlotNews::Troubled(error.to_string())).await;
         }
     }
 
@@ -353,11 +362,9 @@ impl<W: Transactions + Clock> Work<W> {
                     return Ok(());
                 }
                 Err(error @ (SlotError::Uncertain { .. } | SlotError::Port(_))) => {
+                    // From now on no data is sent.
                     uncertain = true;
-                    // Ordinary elections are over sooner; from now on no data is sent.
-                    if self.wire.monotonic_ms() - began_ms >= LEASE.as_millis() as i64 {
-                        self.tell(SlotNews::Troubled(error.to_string())).await;
-                    }
+                    self.tell_trouble_since(began_ms, &error).await;
                     tokio::time::sleep(backoff.next_delay()).await;
                 }
                 Err(error) => return Err(error),

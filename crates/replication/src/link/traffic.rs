@@ -10,7 +10,11 @@ use futures_util::stream::FuturesUnordered;
 use kafka::{Connection, Error, backoff::Backoff, produce::ProduceConnection};
 
 use super::{
-    decode::Payload, event::PartitionId, fetch::Fetcher, problems::Problems, queued::Queued,
+    decode::Payload,
+    event::PartitionId,
+    fetch::{FETCH_BYTES, Fetcher},
+    problems::Problems,
+    queued::Queued,
 };
 use crate::credit::Credit;
 
@@ -45,6 +49,15 @@ impl ConnectionCount {
         Self {
             fetch: connections_over(source),
             produce: connections_over(destination),
+        }
+    }
+
+    /// Keeps to what a memory budget feeds: each fetch that waits for an answer holds its share of it.
+    pub(super) fn within(self, budget_bytes: usize) -> Self {
+        let fed = budget_bytes / (2 * FETCH_BYTES);
+        Self {
+            fetch: self.fetch.min(fed.max(LEAST_CONNECTIONS as usize)),
+            ..self
         }
     }
 }
@@ -365,6 +378,8 @@ mod tests {
             [2, 2, 4, 7, 32, 32]
         );
         assert_eq!(over(100).produce, 2);
+        let within = |bytes| over(100).within(bytes).fetch;
+        assert_eq!([1 << 20, 16 << 20, 1 << 30].map(within), [2, 8, 32]);
     }
 
     #[test]

@@ -52,7 +52,7 @@ use super::{
     event::{Done, Event, PartitionId, Prepared},
     io::Wire,
     partition::Partition,
-    prepare::{is_removed, prepare, retired_finding},
+    prepare::{NotPrepared, prepare},
     problems::Problems,
     topics::Selection,
     traffic::{Side, Traffic},
@@ -134,6 +134,8 @@ pub(super) struct Worker {
     destination_metadata: Option<Arc<kafka::client::ClusterMetadata>>,
     prepare: Errand,
     follow: Errand,
+    /// Since when the control topic cannot be read (monotonic).
+    follow_failing_since_ms: Option<i64>,
     /// Tells SQL the control topic's id; nothing is copied before it knows.
     note: Errand,
     noted: bool,
@@ -206,6 +208,7 @@ impl Worker {
             destination_metadata: None,
             prepare: Errand::default(),
             follow: Errand::default(),
+            follow_failing_since_ms: None,
             note: Errand::default(),
             noted: false,
             source_errand: Errand::default(),
@@ -372,7 +375,7 @@ impl Worker {
         }
     }
 
-    fn prepared(&mut self, result: Result<Prepared, Box<Problem>>) {
+    fn prepared(&mut self, result: Result<Prepared, NotPrepared>) {
         let now_ms = self.wire.monotonic_ms();
         match result {
             Ok(prepared) => {
@@ -391,20 +394,20 @@ impl Worker {
                     return;
                 }
                 self.noted = !prepared.first_start;
-                self.traffic.count = prepared.connections;
+                self.traffic.count = prepared.connections.within(self.budget.limit());
                 self.note_cluster_ids(&prepared);
                 self.prepared = Some(prepared);
                 self.follow.hurry(now_ms);
             }
-            Err(problem) => {
+            Err(not) => {
                 self.prepare.finished(now_ms + 2_000);
-                if is_removed(&problem) {
+                if not.removed {
                     self.note_choice_on_control_topic();
                 }
-                if let Some(finding) = retired_finding(&problem, &self.link, self.wire.wall_ms()) {
-                    self.record_in_ledger(finding);
+                if let Some(finding) = not.asks {
+                    self.record_in_ledger(*finding);
                 }
-                self.problem("prepare", *problem);
+                self.problem("prepare", *not.problem);
             }
         }
     }

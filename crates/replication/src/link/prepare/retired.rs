@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kafka::client::{Client, Topics};
 use model::{
+    acl::AclResource,
     finding::{Choice, Finding, FindingKind, FindingState},
     problem::Problem,
 };
@@ -12,14 +13,12 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
+    grants,
     ledger::DesiredLink,
     link::io::Wire,
     protocol::{claim::read_slot, control::Spec},
 };
 
-/// Code of the problem that stands while nobody has chosen.
-const CODE: &str = "control.retired";
-const REMOVED: &str = "control.removed";
 /// How long the deletion of a topic may take to be seen.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How often it is read before somebody is told that it cannot be, and the pause between.
@@ -62,25 +61,32 @@ pub(super) async fn earlier_spec(
         Ok(state) => state,
         // Whoever follows the control topic tells what is wrong with its records.
         Err(crate::protocol::claim::SlotError::Record(_)) => return Ok(None),
-        Err(error) => return Err(unread(wire, &error.to_string())),
+        Err(error) => return Err(unread(wire, link, &error.to_string())),
     };
     let other = |spec: &Spec| spec.link_id != link.id || spec.installation != installation;
     Ok(state.spec.filter(other))
 }
 
-fn unread(wire: &Wire, cause: &str) -> Box<Problem> {
+fn unread(wire: &Wire, link: &DesiredLink, cause: &str) -> Box<Problem> {
     let destination = &wire.destination.spec.name;
+    let (code, next_step) = match grants::is_missing_right(cause) {
+        true => ("acl.missing", super::own(link)),
+        false => (
+            "control.unreadable",
+            format!(
+                "Check that `{}` has a leader for each partition.",
+                wire.control_topic
+            ),
+        ),
+    };
     Box::new(Problem {
-        code: "control.unreadable".to_owned(),
+        code: code.to_owned(),
         status: 503,
         title: format!("The control topic at `{destination}` could not be read."),
         detail: format!("Topic `{}`: {cause}. Retried.", wire.control_topic),
         state: Some("waiting".to_owned()),
         cause: Some(cause.to_owned()),
-        next_step: Some(format!(
-            "Check that `{}` has a leader for each partition and that READ is granted on it.",
-            wire.control_topic
-        )),
+        next_step: Some(next_step),
         ..Problem::default()
     })
 }
@@ -129,7 +135,7 @@ fn undecided(
         Some(_) => "Choose to begin anew, or make the link under another name.",
     };
     Box::new(Problem {
-        code: CODE.to_owned(),
+        code: "control.retired".to_owned(),
         status: 409,
         title: format!(
             "An earlier link `{}` left its control topic at `{destination}`.",
@@ -143,19 +149,15 @@ fn undecided(
     })
 }
 
-/// Returns the finding that asks for a choice, where a problem is about an earlier link's control topic.
-pub(in crate::link) fn finding(
-    problem: &Problem,
+/// Returns the finding that asks for the choice without which an earlier link's control topic is left alone.
+pub(super) fn finding(
+    undecided: &Problem,
+    topic_id: Uuid,
     link: &DesiredLink,
     now_ms: i64,
-) -> Option<Finding> {
-    if problem.code != CODE {
-        return None;
-    }
-    let told = problem.cause.as_deref()?.split(' ').nth(2)?;
-    let topic_id: Uuid = told.parse().ok()?;
+) -> Finding {
     let topic = crate::link::control_topic_name(link.spec.name.as_str());
-    Some(Finding {
+    Finding {
         id: finding_id(link, topic_id),
         kind: FindingKind::ControlTopicChanged,
         topic: topic.clone(),
@@ -163,11 +165,11 @@ pub(in crate::link) fn finding(
         partition: 0,
         source: None,
         destination: None,
-        detail: format!("{} {}", problem.title, problem.detail),
+        detail: format!("{} {}", undecided.title, undecided.detail),
         broker_error: None,
         found_at_ms: now_ms,
         state: FindingState::Held,
-    })
+    }
 }
 
 /// The same control topic asks the same question.
@@ -177,17 +179,33 @@ fn finding_id(link: &DesiredLink, topic_id: Uuid) -> String {
 }
 
 /// Deletes the control topic and waits until nobody sees it any more.
-pub(super) async fn remove(client: &Client, name: &str) -> Result<(), Box<Problem>> {
+pub(super) async fn remove(
+    client: &Client,
+    wire: &Wire,
+    link: &DesiredLink,
+) -> Result<(), Box<Problem>> {
+    let name = &*wire.control_topic;
     let names = [name.to_owned()];
     let failed = |cause: String| {
+        let (code, next_step) = match grants::is_missing_right(&cause) {
+            true => {
+                let resource = AclResource::Topic(name.to_owned());
+                let line = grants::grant(&link.destination, &["Delete", "Describe"], resource);
+                ("acl.missing", line)
+            }
+            false => (
+                "control.not_removed",
+                format!("Look at the destination, or delete `{name}` yourself."),
+            ),
+        };
         Box::new(Problem {
-            code: "control.not_removed".to_owned(),
+            code: code.to_owned(),
             status: 502,
             title: format!("The control topic `{name}` could not be deleted."),
             detail: "Nothing is copied until it is gone. Retried.".to_owned(),
             state: Some("waiting".to_owned()),
             cause: Some(cause),
-            next_step: Some(format!("Grant DELETE on `{name}`, or delete it yourself.")),
+            next_step: Some(next_step),
             ..Problem::default()
         })
     };
@@ -208,15 +226,10 @@ pub(super) async fn remove(client: &Client, name: &str) -> Result<(), Box<Proble
     Err(failed("it is still there".to_owned()))
 }
 
-/// Says that the earlier link's control topic is gone, as was chosen.
-pub(in crate::link) fn is_removed(problem: &Problem) -> bool {
-    problem.code == REMOVED
-}
-
 /// What stands for a moment after the removal: the next attempt makes the topic anew.
 pub(super) fn removed(name: &str) -> Box<Problem> {
     Box::new(Problem {
-        code: REMOVED.to_owned(),
+        code: "control.removed".to_owned(),
         status: 503,
         title: "The earlier link's control topic was removed.".to_owned(),
         detail: format!("`{name}` is made anew."),
@@ -277,10 +290,9 @@ mod tests {
         let link = deciding(None);
         let problem = judge(&spec(), TOPIC, &link, "east-id").unwrap_err();
         assert_eq!(problem.state.as_deref(), Some("needs_decision"));
-        let asked = finding(&problem, &link, 5).unwrap();
+        let asked = finding(&problem, TOPIC, &link, 5);
         assert_eq!(asked.id, finding_id(&link, TOPIC));
         assert_eq!(asked.kind.choices(), [Choice::GoOn, Choice::MirrorAnew]);
-        assert_eq!(finding(&removed("a"), &link, 5), None);
     }
 
     #[test]

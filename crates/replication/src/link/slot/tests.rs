@@ -134,7 +134,13 @@ pub(in crate::link) async fn owned(log: &Arc<Log>) -> (SlotTask, mpsc::Receiver<
 }
 
 async fn owned_at(log: &Arc<Log>, place: SlotPlace) -> (SlotTask, mpsc::Receiver<Event>) {
-    let (sender, mut events) = mpsc::channel(16);
+    let (task, mut events) = started_at(log, place);
+    assert!(matches!(news(&mut events).await, SlotNews::Owned { .. }));
+    (task, events)
+}
+
+fn started_at(log: &Arc<Log>, place: SlotPlace) -> (SlotTask, mpsc::Receiver<Event>) {
+    let (sender, events) = mpsc::channel(16);
     let who = Claimant {
         worker: "here".to_owned(),
         process: "here".to_owned(),
@@ -148,7 +154,6 @@ async fn owned_at(log: &Arc<Log>, place: SlotPlace) -> (SlotTask, mpsc::Receiver
         sender,
         &tokio::runtime::Handle::current(),
     );
-    assert!(matches!(news(&mut events).await, SlotNews::Owned { .. }));
     (task, events)
 }
 
@@ -177,6 +182,20 @@ async fn a_write_that_is_lost_once_is_no_trouble() {
     log.lost.store(1, Ordering::Relaxed);
     assert!(task.ask(Ask::Renew));
     assert!(matches!(news(&mut events).await, SlotNews::Renewed));
+}
+
+#[tokio::test]
+async fn a_claim_that_is_lost_once_is_no_trouble_and_one_lost_for_longer_is_told() {
+    let log = log();
+    log.lost.store(1, Ordering::Relaxed);
+    // The first that is heard is that the slot is owned.
+    owned(&log).await;
+
+    log.lost.store(2, Ordering::Relaxed);
+    log.step_ms.store(3_000, Ordering::Relaxed);
+    let (_task, mut events) = started_at(&log, PLACE);
+    assert!(matches!(news(&mut events).await, SlotNews::Troubled(_)));
+    assert!(matches!(news(&mut events).await, SlotNews::Owned { .. }));
 }
 
 #[tokio::test]

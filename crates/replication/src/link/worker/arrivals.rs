@@ -56,9 +56,8 @@ impl Worker {
             fetched.high_watermark
         };
         partition.source_end = Some(end);
-        if read_committed {
-            self.note_stable_end(id, fetched.last_stable_offset, fetched.high_watermark);
-        }
+        // Readers of uncommitted records wait for nobody.
+        self.note_stable_end(id, end, fetched.high_watermark);
         let partition = &mut self.partitions[id.0];
         partition.live_from.get_or_insert(end);
         if fetched.log_start >= 0 {

@@ -1,6 +1,7 @@
 //! Findings: recorded where they were found, held where a person must choose, carried out when one did.
 
 use model::{
+    acl::AclResource,
     finding::{Choice, Finding, FindingKind, FindingState},
     link::{OnRefused, Policy},
     problem::Problem,
@@ -9,8 +10,10 @@ use tracing::{info, warn};
 
 use super::Worker;
 use crate::{
+    grants,
     link::{
         dead_letter::{self, PutAside},
+        dead_letter_topic_name,
         event::{Done, PartitionId},
         io::SourcePort,
         partition::{Refusal, Stage},
@@ -217,17 +220,32 @@ impl Worker {
 
     fn aside_problem(&self, id: PartitionId, refused: &Finding, error: &PortError) -> Problem {
         let spec = &self.link.spec;
-        let (topic, destination) = (
-            format!("causeway.dlq.{}", spec.name),
-            spec.destination.as_str(),
-        );
+        let topic = dead_letter_topic_name(spec.name.as_str());
+        let destination = spec.destination.as_str();
         let partition = &self.partitions[id.0];
-        let broker_error = match error {
-            PortError::Broker(code) => Some(kafka::ErrorCode(*code).name().to_owned()),
-            PortError::Unreachable(_) => None,
+        let (broker_error, refused_right) = match error {
+            PortError::Broker(code) => {
+                let code = kafka::ErrorCode(*code);
+                (Some(code.name().to_owned()), code.is_authorization())
+            }
+            PortError::Unreachable(_) => (None, false),
+        };
+        let (code, next_step) = match refused_right {
+            true => {
+                let writes = &["Create", "Describe", "Write"];
+                let resource = AclResource::Topic(topic.clone());
+                let line = grants::grant(&self.link.destination, writes, resource);
+                ("acl.missing", line)
+            }
+            false => (
+                "dead_letter.failed",
+                format!(
+                    "Look at `{topic}` and the destination, or decide otherwise what happens with refused records."
+                ),
+            ),
         };
         Problem {
-            code: "dead_letter.failed".to_owned(),
+            code: code.to_owned(),
             status: 502,
             title: format!(
                 "A refused record could not be put aside into `{topic}` at `{destination}`."
@@ -239,9 +257,7 @@ impl Worker {
             state: Some("waiting".to_owned()),
             cause: Some(error.to_string()),
             broker_error,
-            next_step: Some(format!(
-                "Grant CREATE, DESCRIBE and WRITE on `{topic}`, or decide otherwise what happens with refused records."
-            )),
+            next_step: Some(next_step),
             ..Problem::default()
         }
     }

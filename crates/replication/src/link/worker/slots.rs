@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use kafka::group::RevokeAck;
-use model::{acl::AclResource, problem::Problem};
+use model::problem::Problem;
 use tracing::{debug, info, warn};
 
-use super::{Worker, lines::FAULT_PAUSE_MS, transactions::transaction_place};
+use super::{Worker, lines::FAULT_PAUSE_MS, status::SILENCE_MS, transactions::transaction_place};
 use crate::{
-    grants,
     ledger::LedgerError,
     link::{
-        control_topic_name,
         event::{Done, PartitionId},
         slot::{Entry, Lease, SlotNews, SlotPlace, SlotTask},
     },
@@ -24,6 +22,11 @@ use crate::{
         transaction::Transaction,
     },
 };
+
+mod troubles;
+
+pub(super) use troubles::place;
+use troubles::{GROUP, control_topic_problem, fault_problem, malformed_problem};
 
 /// One group session: a slot that was lost is claimed again only after it, if the group still gives it to us.
 pub(super) const SESSION_MS: i64 = 10_000;
@@ -260,6 +263,7 @@ impl Worker {
                 self.problems.clear(RECORDS);
                 self.root.next_offset = self.root.next_offset.max(end);
                 self.root_known = true;
+                self.follow_failing_since_ms = None;
                 self.problems.clear("follow");
                 if !entries.is_empty() {
                     self.destination_errand.hurry(now_ms);
@@ -267,7 +271,13 @@ impl Worker {
                 }
                 self.claim_slots();
             }
-            Err(error) => self.problem("follow", self.control_unreachable(&error.to_string())),
+            Err(error) => {
+                // A new leader, or a new topic's first, is soon known.
+                let since_ms = *self.follow_failing_since_ms.get_or_insert(now_ms);
+                if now_ms - since_ms >= SILENCE_MS {
+                    self.problem("follow", self.control_unreachable(&error.to_string()));
+                }
+            }
         }
     }
 
@@ -469,101 +479,4 @@ impl Worker {
             self.assigned(&[number]);
         }
     }
-
-    pub(super) fn control_unreachable(&self, cause: &str) -> Problem {
-        let topic = control_topic_name(self.link.spec.name.as_str());
-        let (code, next_step) = match grants::is_missing_right(cause) {
-            true => {
-                let prefix = AclResource::TopicPrefix(grants::PREFIX.to_owned());
-                let line = grants::grant(&self.link.destination, grants::WRITER, prefix);
-                ("acl.missing", line)
-            }
-            false => (
-                "control.unreachable",
-                "Check the destination's brokers; the link resumes by itself.".to_owned(),
-            ),
-        };
-        Problem {
-            code: code.to_owned(),
-            status: 503,
-            title: format!(
-                "The control topic at `{}` does not answer.",
-                self.link.spec.destination
-            ),
-            detail: format!("Topic `{topic}`: {cause}"),
-            state: Some("waiting".to_owned()),
-            cause: Some(cause.to_owned()),
-            next_step: Some(next_step),
-            ..Problem::default()
-        }
-    }
-
-    /// The destination does not let us into the group whose members share the slots.
-    pub(super) fn group_refused(&mut self, group: &str) {
-        let destination = &self.link.spec.destination;
-        let name = "GROUP_AUTHORIZATION_FAILED";
-        let problem = Problem {
-            code: "acl.missing".to_owned(),
-            status: 403,
-            title: format!("May not join the group `{group}` at `{destination}` ({name})."),
-            detail: "Its members share the link's work; without it nothing is copied.".to_owned(),
-            state: Some("waiting".to_owned()),
-            broker_error: Some(name.to_owned()),
-            next_step: Some(grants::grant(
-                &self.link.destination,
-                &["Read"],
-                AclResource::Group(group.to_owned()),
-            )),
-            ..Problem::default()
-        };
-        self.problem(GROUP, problem);
-    }
-}
-
-/// Where it shows that the workers' group is closed to us.
-const GROUP: &str = "group";
-
-/// Where problems of one slot show.
-pub(super) fn place(number: u32) -> String {
-    format!("slot/{number}")
-}
-
-fn fault_problem(number: u32) -> Problem {
-    Problem {
-        code: "engine.fault".to_owned(),
-        status: 500,
-        title: format!("Keeping slot {number} of the link ended by a fault."),
-        detail: "The fault is Causeway's own. The slot is claimed anew by itself, and its partitions go on where they stopped."
-            .to_owned(),
-        state: Some("waiting".to_owned()),
-        next_step: Some(
-            "If it comes again, report it with the lines of Causeway's log that say `panic`."
-                .to_owned(),
-        ),
-        ..Problem::default()
-    }
-}
-
-pub(super) fn malformed_problem(cause: &str) -> Problem {
-    Problem {
-        code: "control.damaged".to_owned(),
-        status: 409,
-        title: "The control topic is not what was left there.".to_owned(),
-        detail: format!("What was found: {cause}."),
-        state: Some("needs_decision".to_owned()),
-        cause: Some(cause.to_owned()),
-        next_step: Some(
-            "Restore the control topic, or make the link anew under another name; nothing is copied until then."
-                .to_owned(),
-        ),
-        ..Problem::default()
-    }
-}
-
-pub(super) fn control_topic_problem(foreign: bool) -> Problem {
-    malformed_problem(if foreign {
-        "it belongs to another link or installation"
-    } else {
-        "its `spec` is gone"
-    })
 }

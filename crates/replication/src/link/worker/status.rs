@@ -26,7 +26,7 @@ const BEHIND_MS: i64 = 60_000;
 /// How long reading stored positions may take before the link counts as waiting.
 const STARTING_MS: i64 = 30_000;
 /// How long a side may be away, or silent, before the link counts as waiting (SEMANTICS 8).
-const SILENCE_MS: i64 = 5_000;
+pub(super) const SILENCE_MS: i64 = 5_000;
 
 /// The status of a link before its loop has run.
 pub(super) fn starting(link: &DesiredLink, now_ms: i64) -> LinkStatus {
