@@ -19,6 +19,7 @@ mod load;
 mod machine;
 mod mirror_maker;
 mod observers;
+mod relay;
 mod stand;
 mod steady;
 mod summary;
@@ -138,7 +139,7 @@ pub fn run(options: &BenchOptions) -> Result<()> {
         home: Home::new()?,
     };
     let mut results = Results {
-        machine: Machine::here(),
+        machine: Machine::here()?,
         runs: Vec::new(),
         summary: Vec::new(),
         steady: Vec::new(),

@@ -159,27 +159,45 @@ pub struct Usage {
     pub rss_bytes: u64,
 }
 
+/// CPU time of a process or a thread, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CpuTimes {
+    pub user_seconds: f64,
+    pub system_seconds: f64,
+}
+
+impl CpuTimes {
+    /// Returns user and system time together, in seconds.
+    pub fn total(self) -> f64 {
+        self.user_seconds + self.system_seconds
+    }
+}
+
+/// Reads the CPU time from a file `stat` of `/proc` (proc(5), fields `utime` and `stime`).
+///
+/// # Errors
+/// Fails when that is not what such a file holds.
+pub fn cpu_times(stat: &str) -> Result<CpuTimes> {
+    // Linux reports these times in ticks of 1/100 s on every architecture (USER_HZ).
+    const TICKS_PER_SECOND: f64 = 100.0;
+    // The command's name may hold spaces: count the fields behind its closing parenthesis.
+    let (_, fields) = stat.rsplit_once(')').context("unreadable stat")?;
+    let seconds = |i: usize| -> Result<f64> {
+        let ticks = fields.split_whitespace().nth(i).context("a short stat")?;
+        Ok(ticks.parse::<f64>()? / TICKS_PER_SECOND)
+    };
+    Ok(CpuTimes {
+        user_seconds: seconds(11)?,
+        system_seconds: seconds(12)?,
+    })
+}
+
 /// Reads what a process has used.
 ///
 /// # Errors
 /// Fails when the process is gone.
 pub fn usage(pid: u32) -> Result<Usage> {
-    // Linux reports these times in ticks of 1/100 s on every architecture (USER_HZ).
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The command's name may hold spaces: count the fields behind its closing parenthesis.
-    let fields: Vec<&str> = stat
-        .rsplit_once(')')
-        .context("unreadable stat")?
-        .1
-        .split_whitespace()
-        .collect();
-    let ticks = |i: usize| {
-        fields
-            .get(i)
-            .and_then(|f| f.parse::<f64>().ok())
-            .unwrap_or(0.0)
-    };
+    let cpu = cpu_times(&std::fs::read_to_string(format!("/proc/{pid}/stat"))?)?;
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let bytes = |name: &str| {
         status
@@ -194,8 +212,8 @@ pub fn usage(pid: u32) -> Result<Usage> {
             .map_or(0, |kib| kib * 1024)
     };
     Ok(Usage {
-        cpu_seconds: (ticks(11) + ticks(12)) / TICKS_PER_SECOND,
-        user_seconds: ticks(11) / TICKS_PER_SECOND,
+        cpu_seconds: cpu.total(),
+        user_seconds: cpu.user_seconds,
         peak_rss_bytes: bytes("VmHWM:"),
         rss_bytes: bytes("VmRSS:"),
     })
@@ -204,6 +222,14 @@ pub fn usage(pid: u32) -> Result<Usage> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cpu_times_are_found_behind_any_name() {
+        let stat = "7 (a) b (c)) S 1 7 7 0 -1 4194304 90 0 0 0 250 125 0 0 20 0";
+        let times = cpu_times(stat).unwrap();
+        assert_eq!((times.user_seconds, times.total()), (2.5, 3.75));
+        assert!(cpu_times("7 (a) S 1").is_err());
+    }
 
     #[test]
     fn a_child_outlives_the_thread_that_asked_for_it() {

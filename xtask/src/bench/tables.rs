@@ -16,6 +16,10 @@ pub(super) fn all(results: &Results) -> String {
     let mut parts = Vec::new();
     if !results.summary.is_empty() {
         parts.push(catch_up(&results.summary));
+        parts.push(format!(
+            "A relay of bytes over loopback, without brokers, costs {:.2} CPU-s/GB on this machine.",
+            results.machine.relay_cpu_seconds_per_gb
+        ));
     }
     if !results.steady.is_empty() {
         parts.push(steady(&results.steady));
