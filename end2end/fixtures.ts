@@ -224,6 +224,7 @@ export async function shot(page: Page, name: string): Promise<void> {
   const before = page.viewportSize();
   for (const size of WIDTHS) {
     await page.setViewportSize(size);
+    await page.evaluate(() => window.scrollTo(0, 0));
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
       await page.screenshot({

@@ -6,7 +6,7 @@
 mod axis;
 mod words;
 
-pub use axis::{Tick, nice_max, time_ticks, value_ticks};
+pub use axis::{Tick, nice_max, nice_max_ms, time_ticks, value_ticks};
 pub use words::{TableRow, describe, table};
 
 /// Most points of a drawn series.
@@ -57,6 +57,8 @@ pub struct Lines<'v> {
     pub end_ms: i64,
     /// Time between two values.
     pub step_ms: i64,
+    /// Returns the upper edge of the plot for the largest value.
+    pub round: fn(f64) -> f64,
 }
 
 /// A line chart ready to be drawn.
@@ -75,7 +77,7 @@ pub struct LineChart {
 /// Lays out a line chart; `label` writes a value of the vertical axis.
 pub fn line_chart(lines: &Lines<'_>, frame: &Frame, label: impl Fn(f64) -> String) -> LineChart {
     let all = lines.values.iter().chain(lines.upper);
-    let max = nice_max(all.filter_map(|value| finite(*value)).fold(0.0, f64::max));
+    let max = (lines.round)(all.filter_map(|value| finite(*value)).fold(0.0, f64::max));
     let count = lines.values.len();
     let span_ms = lines.step_ms * (count.max(2) as i64 - 1);
     LineChart {

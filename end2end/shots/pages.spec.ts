@@ -1,4 +1,5 @@
-// Screenshots of the pages while a link is at work: `cargo xtask shots`.
+// Screenshots of the pages while a link is at work: `cargo xtask shots`. With `CAUSEWAY_SHOTS_AFTER_S` the link works for so
+// many seconds first, so that charts have something to show.
 
 import { expect, open, shot, signIn, test } from "../fixtures.ts";
 
@@ -18,6 +19,12 @@ const PAGES: [name: string, path: string][] = [
   ["events", "/events"],
   ["account", "/account"],
 ];
+
+test.beforeAll(async () => {
+  const seconds = Number(process.env["CAUSEWAY_SHOTS_AFTER_S"] ?? "0");
+  test.setTimeout(seconds * 1_000 + 30_000);
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+});
 
 test("sign-in", async ({ page }) => {
   await open(page, "/sign-in");

@@ -72,6 +72,7 @@ fn a_band_lies_between_both_series_and_an_area_on_the_ground() {
         upper,
         end_ms: 60_000,
         step_ms: 60_000,
+        round: nice_max,
     };
     let label = |value: f64| format!("{value}");
     let frame = Frame::filling(10.0, 10.0);
@@ -96,6 +97,7 @@ fn a_band_ends_where_either_series_is_unknown() {
         upper: &p99,
         end_ms: 0,
         step_ms: 5_000,
+        round: nice_max,
     };
     let chart = line_chart(&lines, &FRAME, whole);
     assert_eq!(chart.area.matches('Z').count(), 2);
@@ -129,6 +131,24 @@ fn the_vertical_axis_ends_at_a_round_number() {
     ] {
         let found = nice_max(value);
         assert!((found - max).abs() < 1e-9, "{value}: {found}");
+    }
+}
+
+#[test]
+fn spans_have_a_round_edge_and_a_round_half() {
+    const MINUTE: f64 = 60_000.0;
+    for (ms, max) in [
+        (0.0, 1.0),
+        (f64::NAN, 1.0),
+        (1_240.0, 2_000.0),
+        (49_000.0, 50_000.0),
+        (55_000.0, MINUTE),
+        (3.0 * MINUTE, 10.0 * MINUTE),
+        (60.0 * MINUTE, 60.0 * MINUTE),
+        (130.0 * MINUTE, 300.0 * MINUTE),
+    ] {
+        let found = nice_max_ms(ms);
+        assert!((found - max).abs() < 1e-6, "{ms}: {found}");
     }
 }
 

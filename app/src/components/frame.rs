@@ -118,7 +118,9 @@ fn LiveIndicator(feed: Feed) -> impl IntoView {
     let tone = move || match feed.freshness.get() {
         Freshness::Live => "live ok",
         Freshness::Stale(_) => "live warn",
-        Freshness::Off | Freshness::Connecting | Freshness::Paused => "live idle",
+        // Nothing moves on this page, which is no state of it.
+        Freshness::Off => "live off",
+        Freshness::Connecting | Freshness::Paused => "live idle",
     };
     let title = move || {
         if feed.paused.get() {

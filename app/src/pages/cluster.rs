@@ -77,7 +77,7 @@ fn Cluster(view: ClusterCard) -> impl IntoView {
             <div class="stack">
                 <section class="card" aria-labelledby="facts-title">
                     <header><h2 id="facts-title">"Connection"</h2></header>
-                    <div class="body">
+                    <div class="body stack">
                         {move || view! { <ReachSentence reach=reach.get() /> }}
                         {move || view! { <Facts card=facts.get() /> }}
                     </div>

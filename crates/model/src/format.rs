@@ -109,12 +109,14 @@ pub fn lag(time_ms: Option<i64>, records: Option<i64>) -> String {
     }
 }
 
-/// Returns a latency: `11 ms`, `1.2 s`; a dash where no record was delivered lately.
+/// Returns a latency: `11 ms`, `1.2 s`, `over 1 h`, which is as far as latencies are told apart; a dash where no record was
+/// delivered lately.
 pub fn latency(ms: Option<f64>) -> String {
     match ms {
         None => "—".to_owned(),
         Some(ms) if ms < 999.5 => format!("{ms:.0} ms"),
-        Some(ms) => span(ms.round() as i64),
+        Some(ms) if ms < 3_600_000.0 => span(ms.round() as i64),
+        Some(_) => "over 1 h".to_owned(),
     }
 }
 
@@ -180,6 +182,7 @@ mod tests {
         assert_eq!(lag(Some(4_200), Some(3)), "4.2 s");
         assert_eq!(latency(None), "—");
         assert_eq!(latency(Some(1_240.0)), "1.2 s");
+        assert_eq!(latency(Some(3_600_000.0)), "over 1 h");
     }
 
     #[test]

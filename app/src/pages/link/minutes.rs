@@ -32,9 +32,10 @@ struct Drawing {
 }
 
 fn drawing(series: &Series) -> Drawing {
-    let lines = |values, upper| Lines {
+    let lines = |values, upper, round| Lines {
         values,
         upper,
+        round,
         end_ms: series.end_ms,
         step_ms: STEP_MS,
     };
@@ -43,11 +44,11 @@ fn drawing(series: &Series) -> Drawing {
     let rate = chart::describe(rate, &series.records_per_s, STEP_MS, format::rate);
     let latency = chart::describe("Median latency", &series.p50_ms, STEP_MS, milliseconds);
     Drawing {
-        rate: chart::line_chart(&lines(&series.records_per_s, &[]), &RATE, axis_number),
+        rate: chart::line_chart(&lines(&series.records_per_s, &[], chart::nice_max), &RATE, axis_number),
         latency: chart::line_chart(
-            &lines(&series.p50_ms, &series.p99_ms),
+            &lines(&series.p50_ms, &series.p99_ms, chart::nice_max_ms),
             &LATENCY,
-            milliseconds,
+            axis_span,
         ),
         summary: format!("{rate} {latency}"),
     }
@@ -58,6 +59,14 @@ fn axis_number(value: f64) -> String {
     match value {
         value if value < 10.0 => format::rate(value),
         value => format::records(value as i64),
+    }
+}
+
+/// A span at the axis: from a minute on in its largest unit alone.
+fn axis_span(ms: f64) -> String {
+    match ms {
+        ms if ms < 60_000.0 => format::latency(Some(ms)),
+        ms => format::span_short(ms as i64),
     }
 }
 

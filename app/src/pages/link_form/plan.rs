@@ -180,16 +180,9 @@ fn PlanRow(topic: TopicPlan) -> impl IntoView {
             configs,
             ..
         } => {
-            let set: Vec<String> = configs
-                .iter()
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect();
-            (
-                "+",
-                "make",
-                "ok",
-                format!("replication factor {replication_factor} {}", set.join(" ")),
-            )
+            let mut set = vec![format!("replication factor {replication_factor}")];
+            set.extend(configs.iter().map(|(name, value)| format!("{name}={value}")));
+            ("+", "make", "ok", set.join(" · "))
         }
         TopicAction::Grow { from, to } => {
             ("~", "grow", "busy", format!("partitions {from} → {to}"))
