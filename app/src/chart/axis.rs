@@ -46,12 +46,11 @@ pub fn nice_max_ms(ms: f64) -> f64 {
     if ms.is_nan() || ms <= MINUTE * 5.0 / 6.0 {
         return nice_max(ms);
     }
-    let rounds = [1.0, 2.0, 10.0, 20.0, 60.0, 120.0];
-    let mut rounds = rounds.into_iter().map(|minutes| minutes * MINUTE);
-    let hour = 60.0 * MINUTE;
-    rounds
+    [1.0, 2.0, 10.0, 20.0, 60.0, 120.0, 600.0, 1_200.0]
+        .into_iter()
+        .map(|minutes| minutes * MINUTE)
         .find(|round| *round >= ms)
-        .unwrap_or_else(|| nice_max(ms / hour) * hour)
+        .unwrap_or_else(|| nice_max(ms))
 }
 
 /// Returns ticks at 0, a half and the whole of `max`, bottom first.

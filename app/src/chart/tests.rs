@@ -145,7 +145,7 @@ fn spans_have_a_round_edge_and_a_round_half() {
         (55_000.0, MINUTE),
         (3.0 * MINUTE, 10.0 * MINUTE),
         (60.0 * MINUTE, 60.0 * MINUTE),
-        (130.0 * MINUTE, 300.0 * MINUTE),
+        (130.0 * MINUTE, 600.0 * MINUTE),
     ] {
         let found = nice_max_ms(ms);
         assert!((found - max).abs() < 1e-6, "{ms}: {found}");

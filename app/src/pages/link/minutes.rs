@@ -44,7 +44,11 @@ fn drawing(series: &Series) -> Drawing {
     let rate = chart::describe(rate, &series.records_per_s, STEP_MS, format::rate);
     let latency = chart::describe("Median latency", &series.p50_ms, STEP_MS, milliseconds);
     Drawing {
-        rate: chart::line_chart(&lines(&series.records_per_s, &[], chart::nice_max), &RATE, axis_number),
+        rate: chart::line_chart(
+            &lines(&series.records_per_s, &[], chart::nice_max),
+            &RATE,
+            axis_number,
+        ),
         latency: chart::line_chart(
             &lines(&series.p50_ms, &series.p99_ms, chart::nice_max_ms),
             &LATENCY,

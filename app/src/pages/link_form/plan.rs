@@ -181,7 +181,11 @@ fn PlanRow(topic: TopicPlan) -> impl IntoView {
             ..
         } => {
             let mut set = vec![format!("replication factor {replication_factor}")];
-            set.extend(configs.iter().map(|(name, value)| format!("{name}={value}")));
+            set.extend(
+                configs
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value}")),
+            );
             ("+", "make", "ok", set.join(" · "))
         }
         TopicAction::Grow { from, to } => {

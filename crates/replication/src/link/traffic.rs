@@ -40,14 +40,16 @@ const WANTED_BYTES_PER_S: u128 = 50_000_000;
 /// What one connection has on its way to or from a broker with Kafka's default socket buffers of 102,400 bytes: such a
 /// connection carries 1.6 MB/s over a round trip of 100 ms.
 const WINDOW_BYTES: u128 = 160_000;
-const LEAST_CONNECTIONS: u128 = 2;
+/// A fetch that waits for news does not keep others from being answered.
+const LEAST_TO_FETCH: usize = 2;
 const MOST_CONNECTIONS: u128 = 32;
 
 impl ConnectionCount {
     /// Chooses by the round trips that were measured: what one connection carries falls with their length.
     pub(super) fn over(source: Duration, destination: Duration) -> Self {
         Self {
-            fetch: connections_over(source),
+            fetch: connections_over(source).max(LEAST_TO_FETCH),
+            // As few as fill the line: a request holds one batch of each partition of its connection.
             produce: connections_over(destination),
         }
     }
@@ -56,7 +58,7 @@ impl ConnectionCount {
     pub(super) fn within(self, budget_bytes: usize) -> Self {
         let fed = budget_bytes / (2 * FETCH_BYTES);
         Self {
-            fetch: self.fetch.min(fed.max(LEAST_CONNECTIONS as usize)),
+            fetch: self.fetch.min(fed.max(LEAST_TO_FETCH)),
             ..self
         }
     }
@@ -64,7 +66,7 @@ impl ConnectionCount {
 
 fn connections_over(round_trip: Duration) -> usize {
     let filled = (WANTED_BYTES_PER_S * round_trip.as_micros()).div_ceil(WINDOW_BYTES * 1_000_000);
-    filled.clamp(LEAST_CONNECTIONS, MOST_CONNECTIONS) as usize
+    filled.clamp(1, MOST_CONNECTIONS) as usize
 }
 
 /// Which side of the link a connection serves.
@@ -377,7 +379,10 @@ mod tests {
             [0, 6, 10, 20, 100, 60_000].map(fetching),
             [2, 2, 4, 7, 32, 32]
         );
-        assert_eq!(over(100).produce, 2);
+        assert_eq!(over(100).produce, 1);
+        let producing =
+            |ms| ConnectionCount::over(Duration::ZERO, Duration::from_millis(ms)).produce;
+        assert_eq!([0, 3, 6, 100].map(producing), [1, 1, 2, 32]);
         let within = |bytes| over(100).within(bytes).fetch;
         assert_eq!([1 << 20, 16 << 20, 1 << 30].map(within), [2, 8, 32]);
     }
