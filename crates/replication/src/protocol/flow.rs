@@ -172,9 +172,9 @@ pub struct Flow<B> {
     guard_timestamp_ms: Option<i64>,
     guard_ms: i64,
     quiet_at_ms: i64,
-    waited_for_quiet: bool,
-    /// Quiet came before anything had to wait for it.
-    quiet: bool,
+    /// The take-over's facts were read before quiet: what arrived since is not known. They are good for batches that the broker
+    /// checks and that are the same for all who may have sent them; for anything else the partition is taken over again.
+    early: bool,
     /// Nothing was acknowledged yet since the take-over.
     first: bool,
     must_store: bool,
@@ -203,8 +203,7 @@ impl<B> Flow<B> {
             guard_timestamp_ms: resumed.guard_timestamp_ms,
             guard_ms,
             quiet_at_ms,
-            waited_for_quiet: false,
-            quiet: false,
+            early: !resumed.quiet,
             first: true,
             must_store: resumed.must_store,
             stored_leader_epoch: position.source_leader_epoch,
@@ -259,7 +258,7 @@ impl<B> Flow<B> {
             };
             let crosses = leader_epoch != self.position.source_leader_epoch
                 && self.position.source_leader_epoch >= 0;
-            if (!explained || crosses) && !self.quiet {
+            if (!explained || crosses) && self.early {
                 return;
             }
             match self.in_flight.back_mut() {
@@ -289,18 +288,15 @@ impl<B> Flow<B> {
             self.adopt_epoch();
             return Next::StoreFirst;
         }
-        self.quiet |= now.monotonic_ms >= self.quiet_at_ms && !self.waited_for_quiet;
         self.pass_gaps();
         let Some((Item::Batch(batch), explained)) = self.pending.front() else {
             return self.before_gap(now);
         };
         let epoch = batch.leader_epoch;
         if epoch != self.stored_leader_epoch || epoch != self.position.source_leader_epoch {
-            if !self.may_cross(now) {
-                return Next::Blocked(Blocked::Quiet(self.quiet_at_ms));
-            }
-            if self.waited_for_quiet {
-                return self.take_over();
+            // A late request may hold what the source has truncated since, and would be counted as what stands there now.
+            if self.early && self.position.source_leader_epoch >= 0 {
+                return self.after_quiet(now);
             }
             if !self.in_flight.is_empty() {
                 return Next::Blocked(Blocked::InFlight);
@@ -309,41 +305,32 @@ impl<B> Flow<B> {
             self.must_store = true;
             return Next::StoreFirst;
         }
-        if let Some(blocked) = self.blocked(batch, *explained, now) {
-            self.waited_for_quiet |= matches!(blocked, Blocked::Quiet(_));
-            return Next::Blocked(blocked);
+        match self.blocked(batch, *explained, now) {
+            Some(Blocked::Quiet(_)) => self.after_quiet(now),
+            Some(blocked) => Next::Blocked(blocked),
+            None => self.send(),
         }
-        if self.waited_for_quiet {
-            return self.take_over();
-        }
-        self.send()
     }
 
-    /// Says whether another source leader epoch may begin: before quiet a late request may hold what the source has
-    /// truncated since, and would be counted as what stands there now.
-    fn may_cross(&mut self, now: Now) -> bool {
-        let early = self.position.source_leader_epoch >= 0 && now.monotonic_ms < self.quiet_at_ms;
-        self.waited_for_quiet |= early;
-        !early
+    /// Waits until what was sent before is over, and then reads the facts again.
+    fn after_quiet(&mut self, now: Now) -> Next<B> {
+        if now.monotonic_ms < self.quiet_at_ms {
+            return Next::Blocked(Blocked::Quiet(self.quiet_at_ms));
+        }
+        if !self.in_flight.is_empty() {
+            return Next::Blocked(Blocked::InFlight);
+        }
+        self.halted = true;
+        Next::TakeOver
     }
 
     /// Nothing waits, or a gap that cannot be passed yet.
     fn before_gap(&mut self, now: Now) -> Next<B> {
         match self.pending.front() {
             None => Next::Idle,
-            Some(_) if self.in_flight.is_empty() && now.monotonic_ms < self.quiet_at_ms => {
-                self.waited_for_quiet = true;
-                Next::Blocked(Blocked::Quiet(self.quiet_at_ms))
-            }
-            Some(_) if self.waited_for_quiet => self.take_over(),
+            Some(_) if self.early => self.after_quiet(now),
             Some(_) => Next::Blocked(Blocked::InFlight),
         }
-    }
-
-    /// What arrived while we waited for quiet is not known.
-    fn take_over(&mut self) -> Next<B> {
-        self.halted = true;
-        Next::TakeOver
     }
 
     /// Takes over the leader epoch of the first batch that waits, to be stored before it is sent.
@@ -360,7 +347,7 @@ impl<B> Flow<B> {
         }
         let fresh = self.fresh(batch.max_timestamp_ms, now.wall_ms);
         let guarded = self.guarded(now.wall_ms);
-        if now.monotonic_ms < self.quiet_at_ms {
+        if self.early {
             let same_for_all =
                 fresh && explained && self.fresh(batch.first_timestamp_ms, now.wall_ms);
             if !guarded || !same_for_all {

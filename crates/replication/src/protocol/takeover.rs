@@ -95,6 +95,8 @@ pub struct Resumed {
     pub position: Position,
     /// The position, the map and the findings must be stored before anything is sent.
     pub must_store: bool,
+    /// The facts were read when nothing sent before could change them any more.
+    pub quiet: bool,
     /// Timestamp of our last batch if the broker's producer state checks appends.
     pub guard_timestamp_ms: Option<i64>,
     /// The destination's offset map from here on: cut it there, then push `segments`.
@@ -128,9 +130,10 @@ pub async fn take_over<S: Source, D: Destination, C: Clock>(
     let outcome = judge::judge(source, destination, clock.wall_ms(), case).await?;
     let quiet = started_ms >= case.quiet_at_ms;
     Ok(match outcome {
+        judge::Judged::Done(Outcome::Resumed(resumed)) => resumed_at(resumed, quiet),
         judge::Judged::Done(outcome) => outcome,
         judge::Judged::Plain(resumed) if quiet || resumed.guard_timestamp_ms.is_some() => {
-            Outcome::Resumed(resumed)
+            resumed_at(resumed, quiet)
         }
         judge::Judged::Changed(outcome) if quiet => outcome,
         judge::Judged::Plain(_) | judge::Judged::Changed(_) => {
@@ -138,6 +141,10 @@ pub async fn take_over<S: Source, D: Destination, C: Clock>(
             Outcome::Wait(Why::Quiet, Duration::from_millis(wait.unsigned_abs()))
         }
     })
+}
+
+fn resumed_at(resumed: Box<Resumed>, quiet: bool) -> Outcome {
+    Outcome::Resumed(Box::new(Resumed { quiet, ..*resumed }))
 }
 
 /// Says whether the source still holds what was fetched up to `fetch_offset` in `epoch`: call before the first batch of

@@ -43,10 +43,10 @@ pub enum Mutation {
     PipelineUnguarded,
     /// Nobody waits for late requests.
     NoQuiet,
+    /// What was read before quiet is good for whatever is sent after it.
+    EarlyFacts,
     /// Late requests are waited for although the broker has not answered anything since.
     QuietUnheard,
-    /// What the broker does not check stands behind other requests.
-    OneLine,
     /// Claims are not renewed, and data is sent on a lease that has run out.
     NoLease,
     /// Nothing is stored before it must be.
@@ -176,13 +176,13 @@ fn not_waiting_for_late_requests_is_noticed() {
 }
 
 #[test]
-fn waiting_for_a_broker_that_stands_still_is_noticed() {
-    caught(Kind::Contended, Mutation::QuietUnheard);
+fn facts_from_before_quiet_are_noticed() {
+    caught(Kind::Healthy, Mutation::EarlyFacts);
 }
 
 #[test]
-fn unchecked_batches_behind_others_are_noticed() {
-    caught(Kind::Healthy, Mutation::OneLine);
+fn waiting_for_a_broker_that_stands_still_is_noticed() {
+    caught(Kind::Contended, Mutation::QuietUnheard);
 }
 
 #[test]

@@ -29,6 +29,8 @@ use crate::{
 
 const TICK_MS: i64 = 1000;
 const DRAIN_MS: i64 = 7000;
+/// The longest that a worker with nothing to do looks away.
+const IDLE_MS: i64 = 200;
 pub const GUARD_MS: i64 = DAY_MS / 2;
 pub const LINK: &str = "link";
 
@@ -102,11 +104,12 @@ struct Part {
 }
 
 impl Part {
-    /// Says whether all that was fetched is acknowledged.
-    fn idles(&self) -> bool {
-        self.flow
-            .as_ref()
-            .is_some_and(|flow| flow.pending() == 0 && flow.in_flight() == 0)
+    /// Says whether nothing is to be done soon: all that was fetched is acknowledged, or, for the lazy, it waits.
+    fn idles(&self, now_ms: i64, lazy: bool) -> bool {
+        match &self.flow {
+            Some(flow) => flow.pending() == 0 && flow.in_flight() == 0,
+            None => lazy && self.wait_until_ms > now_ms + IDLE_MS,
+        }
     }
 }
 
@@ -221,8 +224,9 @@ impl Work {
                 self.store_all().await?;
             }
             // Where nothing is to be done it is looked for less often, which saves most of a schedule's time.
-            let idle = self.parts.iter().all(Part::idles);
-            let longest = if idle { 200 } else { 30 };
+            let (now_ms, lazy) = (self.now_ms(), self.node.lock().lazy);
+            let idle = self.parts.iter().all(|part| part.idles(now_ms, lazy));
+            let longest = if idle { IDLE_MS } else { 30 };
             let pause = self.node.lock().rng.i64(1..longest);
             self.node.sleep_ms(pause).await;
         }
@@ -423,6 +427,8 @@ impl Work {
             Mutation::PipelineUnguarded => i64::MAX / 2,
             _ => GUARD_MS,
         };
+        let quiet = resumed.quiet || self.mutation == Mutation::EarlyFacts;
+        let resumed = Resumed { quiet, ..resumed };
         let mut flow = Flow::new(&resumed, quiet_at_ms, guard_ms);
         if self.mutation == Mutation::NoStoreFirst {
             flow.stored(&resumed.position);
@@ -564,7 +570,7 @@ impl Work {
             return;
         };
         let from = from.fetch_offset();
-        if self.node.travel().await.is_err() {
+        if self.nothing_new(index, from) || self.node.travel().await.is_err() {
             return;
         }
         let (batches, lost, leader) = {
@@ -610,6 +616,15 @@ impl Work {
         }
     }
 
+    /// Says whether a lazy worker's fetch would come back empty, and nothing has moved.
+    fn nothing_new(&self, index: usize, from: i64) -> bool {
+        let (world, part) = (self.node.lock(), &self.parts[index]);
+        let (source, mirror) = (&world.source[index], &world.mirror[index]);
+        let unmoved =
+            (mirror.leader_epoch, source.epoch) == (part.leader_epoch, part.source_leader);
+        world.lazy && unmoved && source.end == from && source.log_start <= from
+    }
+
     async fn send(&mut self, index: usize) -> Result<(), Stop> {
         for _ in 0..4 {
             let now = Now {
@@ -621,8 +636,11 @@ impl Work {
             let Some(flow) = &mut self.parts[index].flow else {
                 return Ok(());
             };
-            let checked = flow.checked(now.wall_ms) || self.mutation == Mutation::OneLine;
-            let line = if checked { PIPELINE } else { ALONE };
+            let line = if flow.checked(now.wall_ms) {
+                PIPELINE
+            } else {
+                ALONE
+            };
             if line == ALONE && self.lines[ALONE].open > 0 {
                 return Ok(());
             }
@@ -731,6 +749,7 @@ fn blindly(position: Position) -> Outcome {
     Outcome::Resumed(Box::new(Resumed {
         position,
         must_store: false,
+        quiet: true,
         guard_timestamp_ms: None,
         map_cut: None,
         segments: Vec::new(),

@@ -69,6 +69,8 @@ pub struct World {
     pub now_ms: i64,
     pub rng: fastrand::Rng,
     pub odds: Odds,
+    /// Workers look for new records seldom while nothing seems to happen, so that much may happen between two looks.
+    pub lazy: bool,
     pub source: Vec<SourceLog>,
     pub mirror: Vec<MirrorLog>,
     pub control: Vec<ControlPartition>,
@@ -98,6 +100,7 @@ impl World {
             now_ms: 0,
             rng: fastrand::Rng::with_seed(seed),
             odds: Odds::default(),
+            lazy: seed.is_multiple_of(4),
             source: (0..partitions).map(|_| SourceLog::default()).collect(),
             mirror: (0..partitions).map(|_| MirrorLog::default()).collect(),
             control: vec![ControlPartition::default()],

@@ -304,6 +304,7 @@ impl Copying {
                 let resumed = Resumed {
                     position: position.clone(),
                     must_store: false,
+                    quiet: true,
                     guard_timestamp_ms: None,
                     map_cut: None,
                     segments: Vec::new(),

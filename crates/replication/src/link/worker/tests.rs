@@ -181,6 +181,7 @@ fn resumed(meaning: Meaning) -> Resumed {
             stored_at_ms: 0,
         },
         must_store: false,
+        quiet: true,
         guard_timestamp_ms: None,
         map_cut: None,
         segments: Vec::new(),

@@ -17,6 +17,7 @@ fn flow(guarded: bool, quiet_at_ms: i64) -> Flow<i64> {
     let resumed = Resumed {
         position: position(0, 0, 0),
         must_store: false,
+        quiet: quiet_at_ms == 0,
         guard_timestamp_ms: guarded.then_some(100 * HOUR_MS),
         map_cut: None,
         segments: Vec::new(),
@@ -126,10 +127,31 @@ fn a_hole_is_not_passed_before_quiet() {
     early.gap(5, 0, false);
     assert_eq!(early.next(now(1)), Next::Blocked(Blocked::Quiet(50)));
     assert_eq!(early.position().source_next, 0);
+    // Whoever came late while nothing was there to be sent is not known either.
     let mut later = flow(true, 50);
     later.gap(5, 0, false);
-    assert_eq!(later.next(now(50)), Next::Idle);
-    assert_eq!(later.position().source_next, 5);
+    assert_eq!(later.next(now(50)), Next::TakeOver);
+    assert_eq!(later.position().source_next, 0);
+    let mut quiet = flow(true, 0);
+    quiet.gap(5, 0, false);
+    assert_eq!(quiet.next(now(50)), Next::Idle);
+    assert_eq!(quiet.position().source_next, 5);
+}
+
+#[test]
+fn what_the_broker_does_not_check_is_never_sent_on_facts_from_before_quiet() {
+    let old = Outgoing {
+        first_timestamp_ms: HOUR_MS,
+        max_timestamp_ms: HOUR_MS,
+        ..fresh(0, 1)
+    };
+    let mut early = flow(true, 50);
+    assert_eq!(early.next(now(1)), Next::Idle);
+    early.push(old.clone());
+    assert_eq!(early.next(now(50)), Next::TakeOver);
+    let mut quiet = flow(true, 0);
+    quiet.push(old);
+    assert!(sent(quiet.next(now(50))).is_some());
 }
 
 #[test]

@@ -10,7 +10,7 @@ impl<B> Flow<B> {
         Self {
             transactional: true,
             quiet_at_ms: 0,
-            quiet: true,
+            early: false,
             must_store: false,
             ..self
         }

@@ -228,6 +228,7 @@ impl Room<'_> {
         let resumed = Box::new(Resumed {
             position: next,
             must_store: !plain,
+            quiet: true,
             guard_timestamp_ms: self.guard(stored, new_epoch),
             map_cut: Some(if refilled { 0 } else { stored.destination_end }),
             segments: clip(

@@ -147,6 +147,7 @@ impl Room<'_> {
         Outcome::Resumed(Box::new(Resumed {
             position,
             must_store: true,
+            quiet: true,
             guard_timestamp_ms: None,
             map_cut: Some(map_cut),
             segments: Vec::new(),
