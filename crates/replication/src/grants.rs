@@ -23,14 +23,35 @@ pub(crate) fn grant(cluster: &ClusterSpec, operations: &[&str], resource: AclRes
     format!("Grant it: `{line}`. The link goes on by itself.")
 }
 
+/// The same for what a link does below its own prefix.
+pub(crate) fn own(destination: &ClusterSpec) -> String {
+    let prefix = AclResource::TopicPrefix(PREFIX.to_owned());
+    grant(destination, WRITER, prefix)
+}
+
 /// Names the missing right where that is why a cluster refused; any other problem stays as it is.
 pub(crate) fn named(problem: Problem, error: &Error, grant: impl FnOnce() -> String) -> Problem {
     let refused = error
         .broker_code()
         .is_some_and(|code| code.is_authorization());
-    if !refused {
-        return problem;
+    if refused {
+        missing(problem, grant)
+    } else {
+        problem
     }
+}
+
+/// The same for a problem whose cause alone tells which error the broker answered with.
+pub(crate) fn named_by_cause(problem: Problem, grant: impl FnOnce() -> String) -> Problem {
+    let refused = problem.cause.as_deref().is_some_and(is_missing_right);
+    if refused {
+        missing(problem, grant)
+    } else {
+        problem
+    }
+}
+
+fn missing(problem: Problem, grant: impl FnOnce() -> String) -> Problem {
     Problem {
         code: "acl.missing".to_owned(),
         next_step: Some(grant()),
@@ -65,7 +86,7 @@ pub(crate) fn let_in(problem: Problem, error: &Error, cluster: &Name) -> Problem
 }
 
 /// Says whether words that an error was told in name a missing right.
-pub(crate) fn is_missing_right(cause: &str) -> bool {
+fn is_missing_right(cause: &str) -> bool {
     cause.contains("_AUTHORIZATION_FAILED")
 }
 
@@ -108,8 +129,19 @@ mod tests {
         assert_eq!(refused.next_step.as_deref(), Some("Grant it."));
         assert_eq!(problem(ErrorCode::NOT_CONTROLLER), Problem::default());
         let told = Error::broker(ErrorCode::GROUP_AUTHORIZATION_FAILED, "x").to_string();
-        assert!(is_missing_right(&told));
-        assert!(is_missing_right(&PortError::Broker(29).to_string()));
-        assert!(!is_missing_right(&PortError::Broker(6).to_string()));
+        for (cause, code) in [
+            (told, "acl.missing"),
+            (PortError::Broker(29).to_string(), "acl.missing"),
+            (PortError::Broker(6).to_string(), "waits"),
+        ] {
+            let problem = Problem {
+                code: "waits".to_owned(),
+                cause: Some(cause),
+                ..Problem::default()
+            };
+            let named = named_by_cause(problem, || "Grant it.".to_owned());
+            assert_eq!(named.code, code, "{named:?}");
+            assert_eq!(named.next_step.is_some(), code == "acl.missing");
+        }
     }
 }

@@ -7,7 +7,7 @@ use kafka::{
     admin::ConfigResource,
     client::{Client, Topics},
 };
-use model::{acl::AclResource, finding::Finding, link::Guarantee, problem::Problem};
+use model::{finding::Finding, link::Guarantee, problem::Problem};
 use tokio::time::Instant;
 
 use super::{
@@ -148,7 +148,9 @@ async fn control_topic(
         let found = control_topic_facts(client, name).await;
         found.map_err(|error| {
             let problem = unreachable(&wire.destination, "destination", &error);
-            Box::new(grants::named(*problem, &error, || own(link)))
+            Box::new(grants::named(*problem, &error, || {
+                grants::own(&link.destination)
+            }))
         })
     };
     let mut found = look().await?;
@@ -244,12 +246,6 @@ fn same_cluster(link: &DesiredLink) -> Box<Problem> {
     })
 }
 
-/// Grants what a link does below its own prefix.
-fn own(link: &DesiredLink) -> String {
-    let prefix = AclResource::TopicPrefix(grants::PREFIX.to_owned());
-    grants::grant(&link.destination, grants::WRITER, prefix)
-}
-
 fn no_transactions(link: &DesiredLink) -> Box<Problem> {
     let why = no_transactions_v2(link.spec.destination.as_str());
     Box::new(Problem {
@@ -285,7 +281,9 @@ fn not_made(name: &str, link: &DesiredLink, error: &ApplyError) -> Box<Problem> 
         ..Problem::default()
     };
     Box::new(match error {
-        ApplyError::Kafka(error) => grants::named(problem, error, || own(link)),
+        ApplyError::Kafka(error) => {
+            grants::named(problem, error, || grants::own(&link.destination))
+        }
         _ => problem,
     })
 }

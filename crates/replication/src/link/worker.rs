@@ -399,15 +399,15 @@ impl Worker {
                 self.prepared = Some(prepared);
                 self.follow.hurry(now_ms);
             }
-            Err(not) => {
+            Err(why) => {
                 self.prepare.finished(now_ms + 2_000);
-                if not.removed {
+                if why.removed {
                     self.note_choice_on_control_topic();
                 }
-                if let Some(finding) = not.asks {
+                if let Some(finding) = why.asks {
                     self.record_in_ledger(*finding);
                 }
-                self.problem("prepare", *not.problem);
+                self.problem("prepare", *why.problem);
             }
         }
     }

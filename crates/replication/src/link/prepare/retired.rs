@@ -69,26 +69,22 @@ pub(super) async fn earlier_spec(
 
 fn unread(wire: &Wire, link: &DesiredLink, cause: &str) -> Box<Problem> {
     let destination = &wire.destination.spec.name;
-    let (code, next_step) = match grants::is_missing_right(cause) {
-        true => ("acl.missing", super::own(link)),
-        false => (
-            "control.unreadable",
-            format!(
-                "Check that `{}` has a leader for each partition.",
-                wire.control_topic
-            ),
-        ),
-    };
-    Box::new(Problem {
-        code: code.to_owned(),
+    let problem = Problem {
+        code: "control.unreadable".to_owned(),
         status: 503,
         title: format!("The control topic at `{destination}` could not be read."),
         detail: format!("Topic `{}`: {cause}. Retried.", wire.control_topic),
         state: Some("waiting".to_owned()),
         cause: Some(cause.to_owned()),
-        next_step: Some(next_step),
+        next_step: Some(format!(
+            "Check that `{}` has a leader for each partition.",
+            wire.control_topic
+        )),
         ..Problem::default()
-    })
+    };
+    Box::new(grants::named_by_cause(problem, || {
+        grants::own(&link.destination)
+    }))
 }
 
 /// Says what an operator chose.
@@ -187,27 +183,22 @@ pub(super) async fn remove(
     let name = &*wire.control_topic;
     let names = [name.to_owned()];
     let failed = |cause: String| {
-        let (code, next_step) = match grants::is_missing_right(&cause) {
-            true => {
-                let resource = AclResource::Topic(name.to_owned());
-                let line = grants::grant(&link.destination, &["Delete", "Describe"], resource);
-                ("acl.missing", line)
-            }
-            false => (
-                "control.not_removed",
-                format!("Look at the destination, or delete `{name}` yourself."),
-            ),
-        };
-        Box::new(Problem {
-            code: code.to_owned(),
+        let problem = Problem {
+            code: "control.not_removed".to_owned(),
             status: 502,
             title: format!("The control topic `{name}` could not be deleted."),
             detail: "Nothing is copied until it is gone. Retried.".to_owned(),
             state: Some("waiting".to_owned()),
             cause: Some(cause),
-            next_step: Some(next_step),
+            next_step: Some(format!(
+                "Look at the destination, or delete `{name}` yourself."
+            )),
             ..Problem::default()
-        })
+        };
+        Box::new(grants::named_by_cause(problem, || {
+            let resource = AclResource::Topic(name.to_owned());
+            grants::grant(&link.destination, &["Delete", "Describe"], resource)
+        }))
     };
     let deleted = client.delete_topics(&names).await;
     for (_, answer) in deleted.map_err(|error| failed(error.to_string()))? {

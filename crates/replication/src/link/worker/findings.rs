@@ -223,29 +223,12 @@ impl Worker {
         let topic = dead_letter_topic_name(spec.name.as_str());
         let destination = spec.destination.as_str();
         let partition = &self.partitions[id.0];
-        let (broker_error, refused_right) = match error {
-            PortError::Broker(code) => {
-                let code = kafka::ErrorCode(*code);
-                (Some(code.name().to_owned()), code.is_authorization())
-            }
-            PortError::Unreachable(_) => (None, false),
+        let broker_error = match error {
+            PortError::Broker(code) => Some(kafka::ErrorCode(*code).name().to_owned()),
+            PortError::Unreachable(_) => None,
         };
-        let (code, next_step) = match refused_right {
-            true => {
-                let writes = &["Create", "Describe", "Write"];
-                let resource = AclResource::Topic(topic.clone());
-                let line = grants::grant(&self.link.destination, writes, resource);
-                ("acl.missing", line)
-            }
-            false => (
-                "dead_letter.failed",
-                format!(
-                    "Look at `{topic}` and the destination, or decide otherwise what happens with refused records."
-                ),
-            ),
-        };
-        Problem {
-            code: code.to_owned(),
+        let problem = Problem {
+            code: "dead_letter.failed".to_owned(),
             status: 502,
             title: format!(
                 "A refused record could not be put aside into `{topic}` at `{destination}`."
@@ -257,9 +240,15 @@ impl Worker {
             state: Some("waiting".to_owned()),
             cause: Some(error.to_string()),
             broker_error,
-            next_step: Some(next_step),
+            next_step: Some(format!(
+                "Look at `{topic}` and the destination, or decide otherwise what happens with refused records."
+            )),
             ..Problem::default()
-        }
+        };
+        grants::named_by_cause(problem, || {
+            let writes = &["Create", "Describe", "Write"];
+            grants::grant(&self.link.destination, writes, AclResource::Topic(topic))
+        })
     }
 
     /// Leaves a refused record out and records it.

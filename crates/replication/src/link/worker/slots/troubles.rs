@@ -58,19 +58,8 @@ pub(super) fn control_topic_problem(foreign: bool) -> Problem {
 impl Worker {
     pub(in crate::link::worker) fn control_unreachable(&self, cause: &str) -> Problem {
         let topic = control_topic_name(self.link.spec.name.as_str());
-        let (code, next_step) = match grants::is_missing_right(cause) {
-            true => {
-                let prefix = AclResource::TopicPrefix(grants::PREFIX.to_owned());
-                let line = grants::grant(&self.link.destination, grants::WRITER, prefix);
-                ("acl.missing", line)
-            }
-            false => (
-                "control.unreachable",
-                "Check the destination's brokers; the link resumes by itself.".to_owned(),
-            ),
-        };
-        Problem {
-            code: code.to_owned(),
+        let problem = Problem {
+            code: "control.unreachable".to_owned(),
             status: 503,
             title: format!(
                 "The control topic at `{}` does not answer.",
@@ -79,9 +68,12 @@ impl Worker {
             detail: format!("Topic `{topic}`: {cause}"),
             state: Some("waiting".to_owned()),
             cause: Some(cause.to_owned()),
-            next_step: Some(next_step),
+            next_step: Some(
+                "Check the destination's brokers; the link resumes by itself.".to_owned(),
+            ),
             ..Problem::default()
-        }
+        };
+        grants::named_by_cause(problem, || grants::own(&self.link.destination))
     }
 
     /// The destination does not let us into the group whose members share the slots.
