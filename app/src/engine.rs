@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use model::{
-    cluster::{ClusterSpec, Ladder, Reachability, Rung},
+    cluster::{ClusterSpec, Ladder, ProbeFor, Reachability, Rung},
     link::LinkSpec,
     plan::Plan,
     preview::Taken,
@@ -79,11 +79,17 @@ pub trait Engine: Send + Sync + 'static {
         None
     }
 
-    /// Climbs the connection ladder of a cluster, rungs 1 to 6.
+    /// Climbs the connection ladder of a cluster, up to reaching every broker.
     fn probe(&self, cluster: ClusterSpec) -> BoxFuture<'_, Ladder>;
 
-    /// Probes like [`Engine::probe`], and at each rung tells those that were reached so far.
-    fn probe_telling(&self, cluster: ClusterSpec, _tell: TellRungs) -> BoxFuture<'_, Ladder> {
+    /// Probes like [`Engine::probe`], then looks at what links need there, and at each rung tells those that were reached
+    /// so far.
+    fn probe_for(
+        &self,
+        cluster: ClusterSpec,
+        _asked: ProbeFor,
+        _tell: TellRungs,
+    ) -> BoxFuture<'_, Ladder> {
         self.probe(cluster)
     }
 

@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use model::cluster::{ClusterSpec, Ladder, Rung};
+use model::cluster::{ClusterSpec, Ladder, ProbeFor, Rung};
 use tokio::sync::watch;
 
 use crate::engine::Engine;
@@ -23,6 +23,8 @@ pub struct Climb {
     pub began_at_ms: i64,
     /// Revision of the settings that are tested.
     pub revision: i64,
+    /// What is looked at beyond reaching the brokers.
+    pub asked: ProbeFor,
     /// Rungs reached so far.
     pub rungs: Vec<Rung>,
     /// The result, once there is one.
@@ -52,7 +54,7 @@ enum Turn {
 }
 
 impl Ladders {
-    /// Tests a cluster and remembers the result under `id`. A test of the same revision that runs already is waited for.
+    /// Tests a cluster and remembers the result under `id`. A test that runs already and asks for the same is waited for.
     pub async fn climb(
         &self,
         id: &str,
@@ -78,7 +80,7 @@ impl Ladders {
         let tell = move |rungs: &[Rung]| {
             telling.send_modify(|climb| climb.rungs = rungs.to_vec());
         };
-        let ladder = engine.probe_telling(spec, Box::new(tell)).await;
+        let ladder = engine.probe_for(spec, begun.asked, Box::new(tell)).await;
         sender.send_modify(|climb| {
             climb.rungs.clone_from(&ladder.rungs);
             climb.ladder = Some(ladder.clone());
@@ -120,7 +122,7 @@ impl Ladders {
     /// once do not both begin.
     fn begin(&self, id: &str, begun: &Climb) -> Turn {
         let mut known = self.lock();
-        if let Some(climb) = running(&known, id, begun.revision) {
+        if let Some(climb) = running(&known, id, begun) {
             return Turn::Theirs(climb);
         }
         let (sender, receiver) = watch::channel(begun.clone());
@@ -133,10 +135,11 @@ impl Ladders {
     }
 }
 
-fn running(known: &Known, id: &str, revision: i64) -> Option<watch::Receiver<Climb>> {
+fn running(known: &Known, id: &str, begun: &Climb) -> Option<watch::Receiver<Climb>> {
     let climb = known.get(id)?;
     let seen = climb.borrow();
-    let same = seen.ladder.is_none() && seen.revision == revision;
+    let same =
+        seen.ladder.is_none() && seen.revision == begun.revision && seen.asked == begun.asked;
     drop(seen);
     (same && climb.has_changed().is_ok()).then(|| climb.clone())
 }
@@ -158,6 +161,7 @@ impl Climb {
         Self {
             began_at_ms: now_ms,
             revision,
+            asked: ProbeFor::default(),
             rungs: Vec::new(),
             ladder: None,
         }

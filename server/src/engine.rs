@@ -8,7 +8,7 @@ use std::{
 
 use app::engine::{BoxFuture, Engine, Listing, PlanRequest, TellRungs};
 use model::{
-    cluster::{ClusterSpec, Ladder, Reachability},
+    cluster::{ClusterSpec, Ladder, ProbeFor, Reachability},
     plan::Plan,
     problem::Problem,
     sample::History,
@@ -101,9 +101,14 @@ impl Engine for HostedEngine {
         Box::pin(async move { kafka::ladder::climb(&cluster, &self.client_id).await })
     }
 
-    fn probe_telling(&self, cluster: ClusterSpec, tell: TellRungs) -> BoxFuture<'_, Ladder> {
+    fn probe_for(
+        &self,
+        cluster: ClusterSpec,
+        asked: ProbeFor,
+        tell: TellRungs,
+    ) -> BoxFuture<'_, Ladder> {
         Box::pin(async move {
-            kafka::ladder::climb_telling(&cluster, &self.client_id, tell.as_ref()).await
+            kafka::ladder::climb_for(&cluster, &self.client_id, &asked, tell.as_ref()).await
         })
     }
 

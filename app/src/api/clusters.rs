@@ -1,7 +1,10 @@
 //! Clusters: connect, list, change, disconnect, test.
 
+use std::collections::BTreeSet;
+
 use model::{
-    cluster::{ClusterSpec, ClusterView, Ladder},
+    cluster::{ClusterSpec, ClusterView, Ladder, ProbeFor},
+    link::{LinkSpec, RowKind},
     problem::{FieldError, Problem},
 };
 use store::{Cluster, Expect, PageQuery};
@@ -89,11 +92,23 @@ pub async fn delete(
     Ok(())
 }
 
-/// Climbs the connection ladder of a stored cluster and notes the cluster id that it finds.
-pub async fn test(context: &Context, actor: &Actor, name: &str) -> Result<Ladder, Problem> {
+/// Climbs the connection ladder of a stored cluster, with the rights that its links need, and notes the cluster id that
+/// it finds. With `round_trip` a record goes to a topic of our own and back, where a link has its destination.
+pub async fn test(
+    context: &Context,
+    actor: &Actor,
+    name: &str,
+    round_trip: bool,
+) -> Result<Ladder, Problem> {
     authorize(actor, Action::Test, Resource::Cluster(name))?;
     let cluster = context.store.cluster(name).await.map_err(from_store)?;
-    let begun = Climb::begun(context.now_ms, cluster.revision);
+    let begun = Climb {
+        asked: ProbeFor {
+            round_trip,
+            ..used_for(context, name).await?
+        },
+        ..Climb::begun(context.now_ms, cluster.revision)
+    };
     let ladder = context
         .ladders
         .climb(&cluster.id, context.engine.as_ref(), cluster.spec, begun)
@@ -102,6 +117,47 @@ pub async fn test(context: &Context, actor: &Actor, name: &str) -> Result<Ladder
         note_cluster_id(context, actor, name, id).await?;
     }
     Ok(ladder)
+}
+
+/// Returns what links do at a cluster: topics that they name one by one or copy now, and the mirrors that they write.
+async fn used_for(context: &Context, name: &str) -> Result<ProbeFor, Problem> {
+    const LINKS: u32 = 1_000;
+    let links = context.store.links(&PageQuery::first(LINKS)).await;
+    let links = links.map_err(from_store)?.items;
+    let statuses = context.engine.statuses();
+    let (mut reads, mut writes) = (None::<BTreeSet<String>>, None::<BTreeSet<String>>);
+    for link in links {
+        let topics = || {
+            let status = statuses.iter().find(|s| s.link == link.spec.name.as_str());
+            status
+                .map(|status| status.topics.as_slice())
+                .unwrap_or_default()
+        };
+        if link.spec.source.as_str() == name {
+            let copied = topics().iter().map(|topic| topic.topic.clone());
+            let reads = reads.get_or_insert_default();
+            reads.extend(copied.chain(exact(&link.spec)));
+        }
+        if link.spec.destination.as_str() == name {
+            let mirrors = topics().iter().map(|topic| topic.mirror_topic.clone());
+            writes.get_or_insert_default().extend(mirrors);
+        }
+    }
+    let installation = context.store.installation_id(context.now_ms).await;
+    let installation = installation.map_err(from_store)?;
+    Ok(ProbeFor {
+        reads: reads.map(|topics| topics.into_iter().collect()),
+        writes: writes.map(|topics| topics.into_iter().collect()),
+        group: format!("causeway.workers.{installation}"),
+        round_trip: false,
+    })
+}
+
+/// Returns the topics that a link names one by one.
+fn exact(spec: &LinkSpec) -> impl Iterator<Item = String> + '_ {
+    let rows = spec.topics.include.iter();
+    rows.filter(|row| row.kind == RowKind::Exact)
+        .map(|row| row.pattern.clone())
 }
 
 /// Climbs the connection ladder of a cluster that is not stored; the password must be stated.

@@ -1,4 +1,4 @@
-//! The connection ladder: six rungs from a name to every broker, filled in while a test climbs it (UX 5).
+//! The connection ladder: from a name to every broker, then what links need there, filled in while a test climbs it (UX 5).
 
 use leptos::prelude::*;
 use model::{
@@ -53,13 +53,15 @@ impl Verdict {
 }
 
 /// All rungs, in the order in which they are climbed.
-const KINDS: [(RungKind, &str); 6] = [
+const KINDS: [(RungKind, &str); 8] = [
     (RungKind::Dns, "DNS"),
     (RungKind::Tcp, "TCP"),
     (RungKind::Tls, "TLS"),
     (RungKind::Sasl, "Sign-in"),
     (RungKind::Metadata, "Metadata"),
     (RungKind::Advertised, "Brokers"),
+    (RungKind::Rights, "Rights"),
+    (RungKind::RoundTrip, "Round trip"),
 ];
 
 /// Returns the name of a rung.
@@ -171,7 +173,7 @@ pub fn LadderPanel(
                     when=move || known.get()
                     fallback=|| view! {
                         <p class="muted">
-                            "Not tested since Causeway started. A test goes from the name to every broker and writes nothing."
+                            "Not tested since Causeway started. A test goes from the name to every broker and looks at rights; it writes nothing but a round trip that is asked for."
                         </p>
                     }
                 >

@@ -106,9 +106,14 @@ pub async fn save_cluster(
 
 /// Tests a stored cluster. With script the page is there already and follows the test; else the way leads `back`.
 #[server(protocol = Call, prefix = "/fn", endpoint = "cluster-test")]
-pub async fn test_cluster(name: String, back: String) -> Result<(), UiError> {
+pub async fn test_cluster(
+    name: String,
+    back: String,
+    #[server(default)] round_trip: String,
+) -> Result<(), UiError> {
     let (caller, person) = signed_in()?;
-    let _ladder = api::clusters::test(&caller.context, &person.actor, &name).await?;
+    let round_trip = !round_trip.is_empty();
+    let _ladder = api::clusters::test(&caller.context, &person.actor, &name, round_trip).await?;
     if posted_without_script() {
         leptos_axum::redirect(safe_path(&back));
     }

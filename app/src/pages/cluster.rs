@@ -52,6 +52,8 @@ fn Cluster(view: ClusterCard) -> impl IntoView {
     let card = live::follow(page.clone(), view);
     let test = Post::to::<TestCluster>();
     let error = test.error();
+    let is_destination =
+        card.with_untracked(|card| card.links.iter().any(|link| link.role == "destination"));
     let running = Memo::new(move |_| card.with(is_running));
     let reach = Memo::new(move |_| card.with(|card| card.reach.clone()));
     let facts = Memo::new(move |_| ClusterCard {
@@ -69,7 +71,7 @@ fn Cluster(view: ClusterCard) -> impl IntoView {
             {move || view! { <ReachBadge reach=reach.get() /> }}
             <span class="muted"><bdi>{move || card.with(|card| card.title.clone())}</bdi></span>
             <div class="actions">
-                <CardActions name=name back=format!("{page}#ladder") test running />
+                <CardActions name=name back=format!("{page}#ladder") test running round_trip=is_destination />
             </div>
         </header>
         <ActionNotice error />

@@ -1,8 +1,10 @@
 //! The connection ladder: every step from a name to a usable cluster, each with its own verdict and advice.
 //!
-//! Climbs with the same code that connections are opened with. Nothing is written at the cluster, and no text that a
-//! remote side made is repeated.
+//! Climbs with the same code that connections are opened with. Nothing is written at the cluster unless a round trip was
+//! asked for, and no text that a remote side made is repeated.
 
+mod rights;
+mod round_trip;
 mod text;
 
 use std::future::Future;
@@ -10,11 +12,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use model::cluster::{ClusterSpec, Ladder, LadderBroker, Rung, RungKind, RungState, Tls};
+use model::cluster::{ClusterSpec, Ladder, LadderBroker, ProbeFor, Rung, RungKind, RungState, Tls};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-use crate::client::{Broker, ClusterMetadata, Topics};
+use crate::client::{Broker, Client, ClusterMetadata, Options, Topics};
 use crate::connection::{Connection, Settings, dial, resolve, secure};
 use crate::error::AuthFailure;
 use crate::{Address, Error, Timeouts, sasl};
@@ -22,25 +24,31 @@ use crate::{Address, Error, Timeouts, sasl};
 /// Longest time for one rung, and for all.
 const RUNG: Duration = Duration::from_secs(5);
 const ALL: Duration = Duration::from_secs(20);
+/// Longest time for asking for rights, and for the round trip.
+const BEYOND: Duration = Duration::from_secs(15);
 
-const KINDS: [RungKind; 6] = [
+const KINDS: [RungKind; 8] = [
     RungKind::Dns,
     RungKind::Tcp,
     RungKind::Tls,
     RungKind::Sasl,
     RungKind::Metadata,
     RungKind::Advertised,
+    RungKind::Rights,
+    RungKind::RoundTrip,
 ];
 
 /// Tests how far we get with a cluster. Takes at most 20 s and never fails: what fails is a rung.
 pub async fn climb(spec: &ClusterSpec, client_id: &str) -> Ladder {
-    climb_telling(spec, client_id, &|_| {}).await
+    climb_for(spec, client_id, &ProbeFor::default(), &|_| {}).await
 }
 
-/// Climbs like [`climb`], and at each rung tells those that were reached so far.
-pub async fn climb_telling(
+/// Climbs like [`climb`], looks at what links need besides (at most 15 s each), and at each rung tells those that were
+/// reached so far.
+pub async fn climb_for(
     spec: &ClusterSpec,
     client_id: &str,
+    asked: &ProbeFor,
     tell: &(dyn Fn(&[Rung]) + Send + Sync),
 ) -> Ladder {
     let mut climb = Climb {
@@ -49,7 +57,11 @@ pub async fn climb_telling(
         tell,
         deadline: Instant::now() + ALL,
     };
-    let reached = climb.through(spec, client_id).await.unwrap_or_default();
+    let reached = climb.through(spec, client_id).await;
+    if reached.is_some() {
+        climb.beyond(spec, client_id, asked).await;
+    }
+    let reached = reached.unwrap_or_default();
     let mut rungs = climb.rungs;
     rungs.extend(KINDS.into_iter().skip(rungs.len()).map(not_reached));
     Ladder {
@@ -147,6 +159,50 @@ impl Climb<'_> {
             cluster_id: cluster.cluster_id,
             brokers,
         })
+    }
+
+    /// The rungs after the last broker was reached: they need a cluster, not a certain broker.
+    async fn beyond(&mut self, spec: &ClusterSpec, client_id: &str, asked: &ProbeFor) {
+        let limits = Timeouts {
+            connect: RUNG,
+            request: RUNG,
+        };
+        let options = Options {
+            client_id: client_id.to_owned(),
+            timeouts: limits,
+        };
+        let began = Instant::now();
+        let client = match Client::new(spec, options) {
+            Ok(client) => client,
+            Err(error) => return self.stand(text::broken(RungKind::Rights, &error), began),
+        };
+        let rights = match asked.reads.is_some() || asked.writes.is_some() {
+            false => text::not_asked(RungKind::Rights),
+            true => match in_time_for(rights::missing(&client, asked)).await {
+                Ok(missing) => text::rights(spec, &missing),
+                Err(error) => text::broken(RungKind::Rights, &error),
+            },
+        };
+        self.stand(rights, began);
+        let began = Instant::now();
+        let trip = match asked.round_trip && asked.writes.is_some() {
+            false => text::not_asked(RungKind::RoundTrip),
+            true => match in_time_for(round_trip::go(&client)).await {
+                Ok(()) => text::went_round(),
+                Err(error) => text::not_round(spec, &error),
+            },
+        };
+        self.stand(trip, began);
+        client.close().await;
+    }
+
+    fn stand(&mut self, rung: Rung, began: Instant) {
+        let took_ms = u64::try_from(began.elapsed().as_millis()).ok();
+        self.rungs.push(Rung {
+            took_ms: took_ms.filter(|_| rung.state != RungState::NotUsed),
+            ..rung
+        });
+        (self.tell)(&self.rungs);
     }
 
     async fn resolve(&mut self, bootstrap: &[String]) -> Option<Vec<Entry<Vec<SocketAddr>>>> {
@@ -326,6 +382,13 @@ async fn in_time<T>(
         after: RUNG,
     };
     timeout_at(deadline, step).await.map_err(overdue)?
+}
+
+async fn in_time_for<T>(asked: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let overdue = |_| Error::Settings {
+        what: "it does not answer in time".to_owned(),
+    };
+    tokio::time::timeout(BEYOND, asked).await.map_err(overdue)?
 }
 
 async fn greet(address: Address, tcp: TcpStream, settings: Settings) -> Result<Connection, Error> {

@@ -11,14 +11,14 @@ use kafka::batch::{BatchView, walk};
 use kafka::client::{Client, Options, Topics};
 use kafka::fetch::{FetchConnection, FetchFrom, FetchKey, FetchOptions, Isolation};
 use kafka::group::{GroupEvent, Membership};
-use kafka::ladder::climb;
+use kafka::ladder::{climb, climb_for};
 use kafka::patch::{Patch, Times};
 use kafka::produce::{ProduceConnection, ProducePart};
 use kafka::{Connection, Error, ErrorCode, Purpose, Settings, Timeouts, TlsFailure};
 use model::Secret;
 use model::cluster::{
-    ClientCertificate, ClusterSpec, Ladder, OAuth, Rung, RungKind, RungState, Sasl, SaslMechanism,
-    Tls,
+    ClientCertificate, ClusterSpec, Ladder, OAuth, ProbeFor, Rung, RungKind, RungState, Sasl,
+    SaslMechanism, Tls,
 };
 use tokio::time::Instant;
 use xtask::admin::Admin;
@@ -456,4 +456,104 @@ async fn the_ladder_tells_what_became_of_a_token() {
     let rung = failed(&ladder);
     assert_eq!(rung.code.as_deref(), Some("auth.failed"));
     assert!(rung.detail.contains("token is not accepted"), "{rung:#?}");
+}
+
+/// Returns the rung of this kind.
+fn rung(ladder: &Ladder, kind: RungKind) -> &Rung {
+    ladder.rungs.iter().find(|rung| rung.kind == kind).unwrap()
+}
+
+#[tokio::test]
+#[ignore = "needs brokers: cargo xtask test"]
+async fn the_ladder_names_missing_rights_and_goes_the_round_trip_where_it_is_asked_for() {
+    let start = || {
+        let options = ClusterOptions::new("guarded")
+            .property(
+                "authorizer.class.name",
+                "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            )
+            .property("super.users", "User:ANONYMOUS");
+        let cluster = KafkaCluster::start(options).unwrap();
+        let admin = Admin::new(&cluster.bootstrap()).unwrap();
+        admin.create_topic("orders", 1, &[]).unwrap();
+        cluster
+    };
+    let cluster = tokio::task::spawn_blocking(start).await.unwrap();
+    let mut spec = ClusterSpec {
+        name: "guarded".parse().unwrap(),
+        title: String::new(),
+        bootstrap: vec![cluster.sasl_plaintext_bootstrap()],
+        tls: Tls::Off,
+        client_certificate: None,
+        sasl: Some(Sasl {
+            mechanism: SaslMechanism::Plain,
+            username: USER.to_owned(),
+            password: Some(Secret::new(PASSWORD)),
+            oauth: None,
+        }),
+    };
+    let asked = ProbeFor {
+        reads: Some(vec!["orders".to_owned()]),
+        writes: Some(vec!["orders".to_owned(), "not-made-yet".to_owned()]),
+        group: "causeway.workers.test".to_owned(),
+        round_trip: true,
+    };
+    let look = async |spec: &ClusterSpec| climb_for(spec, "test", &asked, &|_| {}).await;
+
+    let ladder = look(&spec).await;
+    let rights = rung(&ladder, RungKind::Rights);
+    assert_eq!(rights.state, RungState::Failed, "{ladder:#?}");
+    assert_eq!(rights.code.as_deref(), Some("acl.missing"));
+    for part in [
+        "Read, DescribeConfigs on topic `orders`",
+        "on topic `not-made-yet`",
+        "on topics that begin with `causeway.`",
+        "Read on group `causeway.workers.test`",
+    ] {
+        assert!(rights.detail.contains(part), "{rights:#?}");
+    }
+    let trip = rung(&ladder, RungKind::RoundTrip);
+    assert_eq!(trip.state, RungState::Failed, "{trip:#?}");
+    assert!(
+        trip.advice
+            .contains("--operation Delete --topic causeway.test."),
+        "{trip:#?}"
+    );
+
+    // Every line as it stands, but for who runs it and where.
+    let advice = format!("{} {}", rights.advice, trip.advice);
+    let lines = advice
+        .split('`')
+        .filter(|part| part.starts_with("kafka-acls.sh "));
+    for line in lines {
+        let words: Vec<&str> = line.split(' ').skip(3).collect();
+        cluster.acls(&words).unwrap();
+    }
+    let ladder = look(&spec).await;
+    assert!(ladder.passed(), "{ladder:#?}");
+    for kind in [RungKind::Rights, RungKind::RoundTrip] {
+        assert_eq!(rung(&ladder, kind).state, RungState::Passed, "{ladder:#?}");
+    }
+    let left = Admin::new(&cluster.bootstrap()).unwrap().topics().unwrap();
+    assert!(
+        !left.iter().any(|topic| topic.starts_with("causeway.test.")),
+        "{left:?}"
+    );
+
+    // Where nothing asks for rights, all of them are there.
+    spec.bootstrap = vec![bench_of_nobody().await];
+    spec.sasl = None;
+    let ladder = look(&spec).await;
+    assert!(ladder.passed(), "{ladder:#?}");
+}
+
+/// A listener of the bench that asks neither for a sign-in nor for rights, with the topic of the test.
+async fn bench_of_nobody() -> String {
+    let bench = ready().await;
+    let bootstrap = bench.cluster.bootstrap();
+    let admin = Admin::new(&bootstrap).unwrap();
+    if !admin.topics().unwrap().contains(&"orders".to_owned()) {
+        admin.create_topic("orders", 1, &[]).unwrap();
+    }
+    bootstrap
 }

@@ -186,6 +186,19 @@ pub enum Reach {
     },
 }
 
+/// What links do at a cluster, for the rungs that look beyond reaching it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProbeFor {
+    /// Topics that links read; `None` where the cluster is no link's source.
+    pub reads: Option<Vec<String>>,
+    /// Mirror topics that links write; `None` where the cluster is no link's destination.
+    pub writes: Option<Vec<String>>,
+    /// The consumer group of the workers at this destination; empty where there is none.
+    pub group: String,
+    /// Write a record to a topic of our own, read it and remove the topic.
+    pub round_trip: bool,
+}
+
 /// The connection test of a cluster: one verdict per rung (UX: connection ladder).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ladder {
@@ -227,7 +240,7 @@ pub struct Rung {
     pub advice: String,
 }
 
-/// The rungs 1 to 6: name resolution to every advertised listener.
+/// The rungs, from name resolution to every advertised listener, then what links need there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RungKind {
@@ -237,6 +250,10 @@ pub enum RungKind {
     Sasl,
     Metadata,
     Advertised,
+    /// What links may not do that they must.
+    Rights,
+    /// A record to a topic of our own and back; only where it was asked for.
+    RoundTrip,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -245,7 +262,7 @@ pub enum RungState {
     Passed,
     Warning,
     Failed,
-    /// The settings ask for nothing there: a cluster without TLS.
+    /// Nothing is asked for there: a cluster without TLS or links, a round trip that nobody wants.
     NotUsed,
     NotReached,
 }

@@ -45,8 +45,17 @@ pub async fn delete(caller: Caller, At(name): At<Name>, IfMatch(revision): IfMat
     answer::done()
 }
 
-pub async fn test(caller: Caller, At(name): At<Name>) -> Answer {
-    let ladder = clusters::test(&caller.context, &caller.actor, name.as_str()).await?;
+/// `?round_trip=true` asks for a record to go to the cluster and back.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestParams {
+    #[serde(default)]
+    round_trip: bool,
+}
+
+pub async fn test(caller: Caller, At(name): At<Name>, Params(asked): Params<TestParams>) -> Answer {
+    let Caller { actor, context } = &caller;
+    let ladder = clusters::test(context, actor, name.as_str(), asked.round_trip).await?;
     answer::json(StatusCode::OK, &ladder)
 }
 

@@ -609,7 +609,7 @@ async fn a_viewer_may_neither_begin_nor_send_nor_test() {
         cluster_forms::submit(context, &viewer, posted)
             .await
             .unwrap_err(),
-        clusters::test(context, &viewer.actor, "east")
+        clusters::test(context, &viewer.actor, "east", false)
             .await
             .unwrap_err(),
     ];

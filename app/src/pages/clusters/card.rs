@@ -67,6 +67,9 @@ pub fn CardActions(
     back: String,
     test: Post,
     #[prop(into)] running: Signal<bool>,
+    /// Offer to send a record to the cluster and back.
+    #[prop(optional)]
+    round_trip: bool,
 ) -> impl IntoView {
     let lacking = lacking(Action::Change, Resource::Cluster(&name));
     let refused = lacking.is_some();
@@ -76,6 +79,9 @@ pub fn CardActions(
         <PostForm post=test class="inline">
             <input type="hidden" name="name" value=tested />
             <input type="hidden" name="back" value=back />
+            {round_trip.then(|| view! {
+                <label class="check"><input type="checkbox" name="round_trip" value="on" /> "with a round trip"</label>
+            })}
             <button type="submit" disabled=move || refused || running.get() title=why>
                 {move || if running.get() { "Testing…" } else { "Test" }}
                 <span class="unseen">" " {about}</span>

@@ -26,7 +26,7 @@ async fn closed_port() -> String {
 #[tokio::test]
 async fn an_unknown_name_stops_at_the_first_rung() {
     let ladder = climb(&spec(&["no-such-host.invalid:9092"]), "test").await;
-    let mut expected = [RungState::NotReached; 6];
+    let mut expected = [RungState::NotReached; 8];
     expected[0] = RungState::Failed;
     assert_eq!(states(&ladder), expected);
     assert!(!ladder.passed());

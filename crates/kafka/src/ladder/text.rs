@@ -1,6 +1,9 @@
 //! What the ladder says.
 
-use model::cluster::RungKind;
+use model::acl::AclResource;
+use model::cluster::{ClusterSpec, Rung, RungKind, RungState};
+
+use super::rights::Missing;
 
 use crate::Error;
 use crate::client::{Broker, ClusterMetadata};
@@ -133,6 +136,8 @@ pub(super) fn passed(kind: RungKind, count: usize) -> String {
         RungKind::Sasl => of("We may come in.", "listeners let us in."),
         RungKind::Metadata => "The cluster answers.".to_owned(),
         RungKind::Advertised => of("The broker can be reached.", "brokers can be reached."),
+        RungKind::Rights => "No right is missing.".to_owned(),
+        RungKind::RoundTrip => "A record was written, read and removed.".to_owned(),
     }
 }
 
@@ -150,5 +155,108 @@ pub(super) fn broker(broker: &Broker) -> String {
     match broker.address() {
         Some(address) => format!("Broker {}, which advertises `{address}`", broker.id),
         None => format!("Broker {}", broker.id),
+    }
+}
+
+/// Missing rights that are told one by one.
+const TOLD: usize = 5;
+
+fn rung(kind: RungKind, state: RungState, detail: String) -> Rung {
+    Rung {
+        kind,
+        state,
+        took_ms: None,
+        code: None,
+        detail,
+        advice: String::new(),
+    }
+}
+
+/// A rung that nobody asked for.
+pub(super) fn not_asked(kind: RungKind) -> Rung {
+    let detail = match kind {
+        RungKind::Rights => "No link uses this cluster yet.",
+        _ => "Not asked for; at destinations only.",
+    };
+    rung(kind, RungState::NotUsed, detail.to_owned())
+}
+
+/// A rung whose question was not answered.
+pub(super) fn broken(kind: RungKind, error: &Error) -> Rung {
+    Rung {
+        code: Some(error.code().to_owned()),
+        advice: "Test again; if it stays so, look at the brokers' logs.".to_owned(),
+        ..rung(kind, RungState::Warning, detail("The cluster", error))
+    }
+}
+
+/// What is missing, and the lines that grant it.
+pub(super) fn rights(spec: &ClusterSpec, missing: &[Missing]) -> Rung {
+    if missing.is_empty() {
+        return rung(
+            RungKind::Rights,
+            RungState::Passed,
+            passed(RungKind::Rights, 0),
+        );
+    }
+    let shown = &missing[..missing.len().min(TOLD)];
+    let mut told: Vec<String> = shown.iter().map(lacking).collect();
+    if let Some(more @ 1..) = missing.len().checked_sub(TOLD) {
+        told.push(format!("{more} more"));
+    }
+    let lines = shown.iter().map(|missing| {
+        let line = spec.grant(&missing.operations, missing.resource.clone());
+        format!("`{line}`")
+    });
+    let lines: Vec<String> = lines.collect();
+    Rung {
+        code: Some("acl.missing".to_owned()),
+        advice: format!("Grant it: {}.", lines.join(" and ")),
+        ..rung(
+            RungKind::Rights,
+            RungState::Failed,
+            format!("Missing: {}.", told.join("; ")),
+        )
+    }
+}
+
+fn lacking(missing: &Missing) -> String {
+    let operations = missing.operations.join(", ");
+    match &missing.resource {
+        AclResource::Topic(name) => format!("{operations} on topic `{name}`"),
+        AclResource::TopicPrefix(prefix) => {
+            format!("{operations} on topics that begin with `{prefix}`")
+        }
+        AclResource::Group(name) => format!("{operations} on group `{name}`"),
+        AclResource::TransactionalId(id) => format!("{operations} on transactional id `{id}`"),
+        AclResource::Cluster => format!("{operations} on the cluster"),
+    }
+}
+
+/// A record went to the cluster and came back.
+pub(super) fn went_round() -> Rung {
+    let detail = passed(RungKind::RoundTrip, 0);
+    rung(RungKind::RoundTrip, RungState::Passed, detail)
+}
+
+/// A record did not come back.
+pub(super) fn not_round(spec: &ClusterSpec, error: &Error) -> Rung {
+    let refused = error
+        .broker_code()
+        .is_some_and(|code| code.is_authorization());
+    let operations = ["Create", "Write", "Read", "Delete"];
+    let prefix = AclResource::TopicPrefix("causeway.test.".to_owned());
+    let advice = match refused {
+        true => format!("Grant it: `{}`.", spec.grant(&operations, prefix)),
+        false => "Look at the brokers' logs; links may fare the same.".to_owned(),
+    };
+    Rung {
+        code: Some(error.code().to_owned()),
+        advice,
+        ..rung(
+            RungKind::RoundTrip,
+            RungState::Failed,
+            detail("The round trip", error),
+        )
     }
 }
