@@ -106,3 +106,110 @@ fn f16_an_unclean_election_at_the_source_is_a_divergence_with_its_exact_range() 
     assert_eq!(console.findings(&name).len(), 1);
     case.note("50 diverged records told, as they stand at the mirror");
 }
+
+/// A destination of three brokers where a follower may lead that lacks what was acknowledged, and a link into it.
+struct Losing {
+    cluster: KafkaCluster,
+    console: Console,
+    link: String,
+    source: Topic,
+    mirror: Topic,
+}
+
+impl Losing {
+    /// Copies 100 records that both replicas of the mirror hold.
+    fn start(stem: &str) -> Self {
+        let east = shared("east").unwrap();
+        let options = ClusterOptions::new(stem)
+            .brokers(3)
+            .property("unclean.leader.election.interval.ms", "1000")
+            .property("unclean.leader.election.enable", "true")
+            .property("min.insync.replicas", "1");
+        let cluster = KafkaCluster::start(options).unwrap();
+        let console = Console::start();
+        console.connect("east", &east.bootstrap);
+        console.connect("far", &cluster.bootstrap());
+        let name = unique(stem);
+        let losing = Self {
+            source: Topic::new(&east.bootstrap, &name),
+            mirror: Topic::new(&cluster.bootstrap(), &name),
+            link: name,
+            console,
+            cluster,
+        };
+        losing.source.create(1);
+        losing.source.write(0, "first", 0..100);
+        let mut spec = link(&losing.link, "east", "far", &[&losing.source]);
+        spec["replication_factor"] = json!({ "exactly": 2 });
+        losing.console.post("links", &spec);
+        losing.console.verb(&losing.link, "start");
+        losing.mirror.wait_for_end(0, 100);
+        losing
+    }
+
+    /// Lets the leader alone take 50 records more, ends it, and lets the follower lead, after `meanwhile` happened to it.
+    fn lose(&self, meanwhile: impl Fn(&Broker)) {
+        let name = &self.mirror.name;
+        let facts = || Some(self.mirror.admin().partitions(name).ok()?.remove(0));
+        let before = until("both replicas are in sync", PATIENCE, facts, || {
+            facts().filter(|p| p.isr.len() == 2)
+        });
+        let leader = before.leader.unwrap();
+        let follower = *before.replicas.iter().find(|id| **id != leader).unwrap();
+        broker(&self.cluster, follower).kill();
+        until("the leader is alone in sync", PATIENCE, facts, || {
+            facts().filter(|p| p.isr == [leader])
+        });
+        self.source.write(0, "second", 0..50);
+        self.mirror.wait_for_end(0, 150);
+        broker(&self.cluster, leader).kill();
+        meanwhile(broker(&self.cluster, follower));
+        broker(&self.cluster, follower).restart().unwrap();
+        until("the follower leads", PATIENCE, facts, || {
+            facts().filter(|p| p.leader == Some(follower))
+        });
+    }
+
+    fn assert_copied_again(&self, lost: [i64; 2]) {
+        let finding = until(
+            "the loss at the destination is found",
+            PATIENCE,
+            || {
+                (
+                    self.console.status(&self.link),
+                    self.console.findings(&self.link),
+                )
+            },
+            || self.console.findings(&self.link).into_iter().next(),
+        );
+        assert_eq!(finding["kind"], "destination_changed", "{finding:#}");
+        assert_eq!(finding["destination"], json!(lost), "{finding:#}");
+        assert_eq!(finding["state"]["state"], "recorded", "{finding:#}");
+        self.source.write(0, "third", 0..10);
+        self.mirror.wait_for_end(0, 160);
+        self.source.assert_mirrored_exactly(&self.mirror);
+        assert_eq!(self.console.findings(&self.link).len(), 1);
+    }
+}
+
+#[test]
+#[ignore = "needs brokers: cargo xtask test"]
+fn an_unclean_election_at_the_destination_is_told_and_what_was_lost_is_copied_again() {
+    let mut case = Case::new("unclean election at the destination");
+    case.faults(1);
+    let losing = Losing::start("unclean-far");
+    losing.lose(|_| {});
+    losing.assert_copied_again([100, 150]);
+    case.note("50 acknowledged records lost there, copied again");
+}
+
+#[test]
+#[ignore = "needs brokers: cargo xtask test"]
+fn a_wiped_follower_that_leads_the_mirror_is_told_and_everything_is_copied_again() {
+    let mut case = Case::new("wiped follower leads the mirror");
+    case.faults(2);
+    let losing = Losing::start("wiped");
+    losing.lose(|follower| follower.wipe_partition(&losing.mirror.name, 0).unwrap());
+    losing.assert_copied_again([0, 150]);
+    case.note("150 acknowledged records lost there, copied again");
+}

@@ -117,15 +117,26 @@ impl Scene {
     /// Waits until a topic is held, and asserts that everything says so.
     pub fn until_held(&self, index: usize, kind: &str, partitions: usize) -> Vec<Value> {
         let found = self.until_findings(index, kind, "held", partitions);
-        let topic = self.until_topic("held", index, |topic| {
+        let asks = |of: &Value| of["state"] == "needs_decision";
+        // While a slot is claimed anew its partitions are not told of, so they are counted.
+        let all_ask = |topic: &Value| {
             let all = topic["partitions"].as_array();
-            all.is_some_and(|all| all.iter().all(|p| p["state"] == "needs_decision"))
-        });
+            all.is_some_and(|all| all.len() == partitions && all.iter().all(asks))
+        };
+        let name = &self.sources[index].name;
+        let topic = until(
+            "held",
+            SOON,
+            || self.status(),
+            || {
+                let status = self.status();
+                let topic = topic_of(&status, name);
+                (asks(&status) && asks(&topic) && all_ask(&topic)).then_some(topic)
+            },
+        );
         for partition in topic["partitions"].as_array().unwrap() {
             assert_whole(&partition["problem"], "needs_decision");
         }
-        assert_eq!(topic["state"], "needs_decision");
-        assert_eq!(self.status()["state"], "needs_decision");
         found
     }
 

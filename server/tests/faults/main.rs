@@ -8,6 +8,7 @@
 mod batches;
 mod brokers;
 mod configs;
+mod control;
 mod disk;
 mod elections;
 mod findings;
@@ -22,6 +23,7 @@ mod panics;
 mod partitions;
 mod quotas;
 mod refusals;
+mod restored;
 mod security;
 mod stream;
 mod times;

@@ -1,14 +1,14 @@
 //! One broker process: start, freeze, kill, start again.
 
 use std::{
-    fs::File,
-    path::PathBuf,
-    process::{Child, Stdio},
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::{Jvm, properties::Ports};
 use crate::process::{self, Signal, Usage};
@@ -122,6 +122,46 @@ impl Broker {
             .stderr(log);
         *self.process() = Some(process::spawn_bound(command)?);
         Ok(())
+    }
+
+    /// Copies the data of a broker that is down to `copy`, in place of what lay there.
+    ///
+    /// # Errors
+    /// Fails while the broker runs, or when files cannot be copied.
+    pub fn save_data(&self, copy: &Path) -> Result<()> {
+        self.copy_data(&self.data_dir(), copy)
+    }
+
+    /// Gives a broker that is down the data that [`Broker::save_data`] copied, in place of its own.
+    ///
+    /// # Errors
+    /// As [`Broker::save_data`].
+    pub fn restore_data(&self, copy: &Path) -> Result<()> {
+        self.copy_data(copy, &self.data_dir())
+    }
+
+    /// Removes what a broker that is down holds of one partition.
+    ///
+    /// # Errors
+    /// Fails while the broker runs, or when it holds nothing of it.
+    pub fn wipe_partition(&self, topic: &str, partition: i32) -> Result<()> {
+        ensure!(self.pid().is_none(), "Kafka broker {} runs", self.id);
+        let dir = self.data_dir().join(format!("{topic}-{partition}"));
+        fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))
+    }
+
+    fn copy_data(&self, from: &Path, to: &Path) -> Result<()> {
+        ensure!(self.pid().is_none(), "Kafka broker {} runs", self.id);
+        if to.exists() {
+            fs::remove_dir_all(to).with_context(|| format!("cannot remove {}", to.display()))?;
+        }
+        let copied = Command::new("cp").arg("-a").arg(from).arg(to).status()?;
+        ensure!(copied.success(), "cannot copy {}", from.display());
+        Ok(())
+    }
+
+    pub(super) fn data_dir(&self) -> PathBuf {
+        self.home.join("log")
     }
 
     /// Returns an error with the end of the broker's log when its process has ended by itself.

@@ -75,7 +75,7 @@ pub(super) fn lay_out(
     };
     for broker in &brokers {
         fs::create_dir_all(&broker.home)?;
-        let text = properties::text(&shared, broker.id, &broker.ports, &broker.home.join("log"));
+        let text = properties::text(&shared, broker.id, &broker.ports, &broker.data_dir());
         fs::write(broker.home.join("server.properties"), text)?;
     }
     Ok((brokers, proxies))

@@ -93,6 +93,9 @@ pub(super) struct Partition {
     pub(super) flow: Option<Flow<Payload>>,
     /// Last known position, while there is no flow.
     pub(super) position: Option<Position>,
+    /// Up to where this process saw the mirror acknowledged, and the mirror's topic id; also after its slot was lost, whose
+    /// stored position may lie before it.
+    pub(super) acknowledged: Option<(String, i64)>,
     pub(super) map: OffsetMap,
     pub(super) queued: Queued,
     /// A batch of this partition stands in its producer's ready queue.
@@ -160,13 +163,22 @@ impl Partition {
             if let Some(lost_ms) = flow.lost_at_ms(now_ms) {
                 self.quiet.lost(lost_ms + on_its_way.as_millis() as i64);
             }
-            self.position = Some(flow.position().clone());
+            let position = flow.position().clone();
+            self.acknowledged = Some((position.mirror_topic_id.clone(), position.destination_end));
+            self.position = Some(position);
         }
         self.generation += 1;
         self.queued = Queued::default();
         self.renewal = None;
         self.verified_epoch = None;
         self.verifying = false;
+    }
+
+    /// Returns the destination end that was acknowledged to this process in the mirror that is there now, where it was.
+    pub(super) fn acknowledged_end(&self) -> Option<i64> {
+        let (mirror, end) = self.acknowledged.as_ref()?;
+        let stored = self.position.as_ref().map(|stored| &stored.mirror_topic_id);
+        (mirror == stored.unwrap_or(&self.identity.mirror_topic_id)).then_some(*end)
     }
 
     /// Returns source offsets not yet delivered, `None` while unknown.

@@ -111,6 +111,7 @@ impl Worker {
             following: None,
             flow: None,
             position: None,
+            acknowledged: None,
             map: OffsetMap::default(),
             queued: Queued::default(),
             ready: false,

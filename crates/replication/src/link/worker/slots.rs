@@ -469,6 +469,10 @@ impl Worker {
     fn remove_slot(&mut self, number: u32) -> Option<SlotEntry> {
         self.problems.clear(place(number).as_str());
         self.problems.clear(transaction_place(number).as_str());
+        // Its next owner goes on from there, and tells of what is gone by then.
+        for partition in self.partitions.iter_mut().filter(|p| p.slot == number) {
+            partition.acknowledged = None;
+        }
         self.slots.remove(&number)
     }
 

@@ -73,10 +73,7 @@ impl Worker {
             true => 0,
             false => partition.quiet.at_ms(now_ms, on_its_way),
         };
-        // Known to this process only after it had a flow of its own.
-        let acknowledged_end = (generation > 0)
-            .then(|| stored.as_ref().map(|p| p.destination_end))
-            .flatten();
+        let acknowledged_end = partition.acknowledged_end();
         let start = if partition.at_first_start {
             self.link.spec.start.clone()
         } else {

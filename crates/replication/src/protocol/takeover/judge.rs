@@ -277,8 +277,9 @@ impl Room<'_> {
             .map
             .source_after(stored.anchor, end)
             .filter(|_| agrees);
+        let known = self.case.acknowledged_end.unwrap_or(end);
         let found = found_destination(
-            (end, stored.destination_end),
+            (end, stored.destination_end.max(known)),
             "The mirror lost records that had been acknowledged.",
         );
         let held_by_source = back.filter(|back| *back >= bounds.log_start);

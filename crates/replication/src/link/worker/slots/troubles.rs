@@ -40,7 +40,7 @@ pub(super) fn malformed_problem(cause: &str) -> Problem {
         state: Some("needs_decision".to_owned()),
         cause: Some(cause.to_owned()),
         next_step: Some(
-            "Restore the control topic, or make the link anew under another name; nothing is copied until then."
+            "If the whole destination was restored from an older copy, stop the link and start it: it goes on from what the copy holds. Else restore the control topic, or make the link anew under another name; nothing is copied until then."
                 .to_owned(),
         ),
         ..Problem::default()
