@@ -173,7 +173,7 @@ pub fn LadderPanel(
                     when=move || known.get()
                     fallback=|| view! {
                         <p class="muted">
-                            "Not tested since Causeway started. A test goes from the name to every broker and looks at rights; it writes nothing but a round trip that is asked for."
+                            "Not tested since Causeway started. A test goes from the name to every broker and looks at rights; it writes nothing but a test record that is asked for."
                         </p>
                     }
                 >

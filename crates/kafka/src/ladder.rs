@@ -1,8 +1,9 @@
 //! The connection ladder: every step from a name to a usable cluster, each with its own verdict and advice.
 //!
-//! Climbs with the same code that connections are opened with. Nothing is written at the cluster unless a round trip was
-//! asked for, and no text that a remote side made is repeated.
+//! Climbs with the same code that connections are opened with. Nothing is written at the cluster unless it was asked to
+//! take a record, and no text that a remote side made is repeated.
 
+mod in_sync;
 mod rights;
 mod round_trip;
 mod text;
@@ -20,6 +21,9 @@ use crate::client::{Broker, Client, ClusterMetadata, Options, Topics};
 use crate::connection::{Connection, Settings, dial, resolve, secure};
 use crate::error::AuthFailure;
 use crate::{Address, Error, Timeouts, sasl};
+
+use in_sync::InSync;
+use round_trip::Written;
 
 /// Longest time for one rung, and for all.
 const RUNG: Duration = Duration::from_secs(5);
@@ -56,6 +60,7 @@ pub async fn climb_for(
         without_tls: spec.tls == Tls::Off,
         tell,
         deadline: Instant::now() + ALL,
+        answers: Vec::new(),
     };
     let reached = climb.through(spec, client_id).await;
     if reached.is_some() {
@@ -97,6 +102,15 @@ struct Reached {
     brokers: Vec<LadderBroker>,
 }
 
+/// What the last rung found.
+struct Trip {
+    /// For one answer of the slowest broker.
+    slowest: Duration,
+    in_sync: Option<InSync>,
+    /// Where a record was to go to the cluster and back.
+    written: Option<Result<Written, Error>>,
+}
+
 /// One bootstrap entry or broker on its way up.
 struct Entry<T> {
     label: String,
@@ -115,6 +129,8 @@ struct Climb<'t> {
     without_tls: bool,
     tell: &'t (dyn Fn(&[Rung]) + Send + Sync),
     deadline: Instant,
+    /// How long each broker that was reached took for one answer.
+    answers: Vec<Duration>,
 }
 
 impl Climb<'_> {
@@ -177,23 +193,34 @@ impl Climb<'_> {
             Err(error) => return self.stand(text::broken(RungKind::Rights, &error), began),
         };
         let rights = match asked.reads.is_some() || asked.writes.is_some() {
-            false => text::not_asked(RungKind::Rights),
+            false => text::no_rights_needed(),
             true => match in_time_for(rights::missing(&client, asked)).await {
                 Ok(missing) => text::rights(spec, &missing),
                 Err(error) => text::broken(RungKind::Rights, &error),
             },
         };
         self.stand(rights, began);
-        let began = Instant::now();
-        let trip = match asked.round_trip && asked.writes.is_some() {
-            false => text::not_asked(RungKind::RoundTrip),
-            true => match in_time_for(round_trip::go(&client)).await {
-                Ok(()) => text::went_round(),
-                Err(error) => text::not_round(spec, &error),
-            },
-        };
-        self.stand(trip, began);
+        if let Some(slowest) = self.answers.iter().max().copied() {
+            let began = Instant::now();
+            let trip = Trip {
+                slowest,
+                in_sync: self.in_sync(&client, asked).await,
+                written: match asked.round_trip && asked.writes.is_some() {
+                    false => None,
+                    true => Some(in_time_for(round_trip::go(&client)).await),
+                },
+            };
+            self.stand(text::trip(spec, &trip), began);
+        }
         client.close().await;
+    }
+
+    /// What writing needs; of no interest where a cluster is read alone, and `None` where we may not know.
+    async fn in_sync(&self, client: &Client, asked: &ProbeFor) -> Option<InSync> {
+        if asked.reads.is_some() && asked.writes.is_none() {
+            return None;
+        }
+        in_time_for(in_sync::ask(client)).await.ok().flatten()
     }
 
     fn stand(&mut self, rung: Rung, began: Instant) {
@@ -290,7 +317,8 @@ impl Climb<'_> {
         let reach = |address, id| reach(address, id, settings.clone());
         let (reached, unreachable) = self.each(entries, reach).await;
         fallen.extend(unreachable);
-        let reached: Vec<i32> = reached.into_iter().map(|entry| entry.at).collect();
+        self.answers = reached.iter().map(|entry| entry.at.1).collect();
+        let reached: Vec<i32> = reached.into_iter().map(|entry| entry.at.0).collect();
         self.push(RungKind::Advertised, began, reached.len(), fallen);
         brokers
             .iter()
@@ -398,10 +426,14 @@ async fn greet(address: Address, tcp: TcpStream, settings: Settings) -> Result<C
     Ok(connection)
 }
 
-async fn reach(address: Address, id: i32, settings: Settings) -> Result<i32, Error> {
+/// Returns the broker's id and how long one answer takes.
+async fn reach(address: Address, id: i32, settings: Settings) -> Result<(i32, Duration), Error> {
     let connection = Connection::open(&address, &settings).await?;
+    let began = Instant::now();
+    connection.call(&Topics::None.request(), 4..=13).await?;
+    let took = began.elapsed();
     connection.close().await;
-    Ok(id)
+    Ok((id, took))
 }
 
 async fn sign_in(connection: Connection, settings: Settings) -> Result<Connection, Error> {

@@ -534,6 +534,14 @@ async fn the_ladder_names_missing_rights_and_goes_the_round_trip_where_it_is_ask
     for kind in [RungKind::Rights, RungKind::RoundTrip] {
         assert_eq!(rung(&ladder, kind).state, RungState::Passed, "{ladder:#?}");
     }
+    let trip = &rung(&ladder, RungKind::RoundTrip).detail;
+    for part in [
+        "An answer takes ",
+        "A record was written in ",
+        "clock agrees with ours",
+    ] {
+        assert!(trip.contains(part), "{trip}");
+    }
     let left = Admin::new(&cluster.bootstrap()).unwrap().topics().unwrap();
     assert!(
         !left.iter().any(|topic| topic.starts_with("causeway.test.")),
@@ -545,6 +553,10 @@ async fn the_ladder_names_missing_rights_and_goes_the_round_trip_where_it_is_ask
     spec.sasl = None;
     let ladder = look(&spec).await;
     assert!(ladder.passed(), "{ladder:#?}");
+    // Who may read a broker's settings learns what writes need.
+    let trip = &rung(&ladder, RungKind::RoundTrip).detail;
+    let limits = "New topics get 1 replica, of which 1 must be in sync.";
+    assert!(trip.contains(limits), "{trip}");
 }
 
 /// A listener of the bench that asks neither for a sign-in nor for rights, with the topic of the test.

@@ -252,7 +252,8 @@ pub enum RungKind {
     Advertised,
     /// What links may not do that they must.
     Rights,
-    /// A record to a topic of our own and back; only where it was asked for.
+    /// How fast brokers answer and what they ask of writes; where it was asked for, a record to a topic of our own and back,
+    /// and how far the clocks are apart.
     RoundTrip,
 }
 
@@ -262,7 +263,7 @@ pub enum RungState {
     Passed,
     Warning,
     Failed,
-    /// Nothing is asked for there: a cluster without TLS or links, a round trip that nobody wants.
+    /// Nothing is asked for there: TLS at a cluster without it, rights where no link is.
     NotUsed,
     NotReached,
 }

@@ -80,7 +80,7 @@ pub fn CardActions(
             <input type="hidden" name="name" value=tested />
             <input type="hidden" name="back" value=back />
             {round_trip.then(|| view! {
-                <label class="check"><input type="checkbox" name="round_trip" value="on" /> "with a round trip"</label>
+                <label class="check"><input type="checkbox" name="round_trip" value="on" /> "write a test record"</label>
             })}
             <button type="submit" disabled=move || refused || running.get() title=why>
                 {move || if running.get() { "Testing…" } else { "Test" }}

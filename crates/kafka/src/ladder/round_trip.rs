@@ -1,8 +1,10 @@
-//! Rung 8: a record written to and read from a topic of our own, which is made for it and removed afterwards.
+//! A record written to and read from a topic of our own, which is made for it and removed afterwards. The broker stamps it,
+//! which tells how far its clock is from ours.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::admin::{NewTopic, Run};
 use crate::batch::{Codec, walk};
@@ -20,30 +22,45 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long the topic keeps records, should nobody be able to remove it: an hour.
 const RETENTION_MS: &str = "3600000";
 
+/// What came of a record that was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Written {
+    /// From sending the record to its acknowledgement.
+    pub(super) took: Duration,
+    /// Milliseconds by which the leader's clock is ahead of ours, give or take half of `took`; negative: behind.
+    pub(super) ahead_ms: Option<i64>,
+}
+
 /// Goes the whole way, and removes the topic whatever came of it.
-pub(super) async fn go(client: &Client) -> Result<(), Error> {
+pub(super) async fn go(client: &Client) -> Result<Written, Error> {
     let name = format!("causeway.test.{:016x}", fastrand::u64(..));
     let topic = NewTopic {
         name: name.clone(),
         partitions: 1,
         replication_factor: -1,
-        configs: vec![("retention.ms".to_owned(), RETENTION_MS.to_owned())],
+        configs: vec![
+            ("retention.ms".to_owned(), RETENTION_MS.to_owned()),
+            (
+                "message.timestamp.type".to_owned(),
+                "LogAppendTime".to_owned(),
+            ),
+        ],
     };
     let made = client.create_topics(&[topic], Run::Carry).await?;
     made.into_values().next().transpose()?;
     let copied = there_and_back(client, &name).await;
     let removed = client.delete_topics(std::slice::from_ref(&name)).await;
-    copied?;
-    let removed = removed?.into_values().next().transpose();
-    removed.map(drop)
+    let written = copied?;
+    removed?.into_values().next().transpose()?;
+    Ok(written)
 }
 
-async fn there_and_back(client: &Client, name: &str) -> Result<(), Error> {
+async fn there_and_back(client: &Client, name: &str) -> Result<Written, Error> {
     let (key, broker) = ready(client, name).await?;
     let value = Bytes::from(name.to_owned());
-    write(client, &key, broker, value.clone()).await?;
+    let written = write(client, &key, broker, value.clone()).await?;
     match read(client, &key, broker).await? == Some(value) {
-        true => Ok(()),
+        true => Ok(written),
         false => Err(Error::Settings {
             what: "what was read is not what was written".to_owned(),
         }),
@@ -69,10 +86,20 @@ async fn ready(client: &Client, name: &str) -> Result<(FetchKey, i32), Error> {
     }
 }
 
-async fn write(client: &Client, key: &FetchKey, broker: i32, value: Bytes) -> Result<(), Error> {
+fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now_ms = since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(0));
-    let record = NewRecord::new(None, Some(value), now_ms);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
+}
+
+async fn write(
+    client: &Client,
+    key: &FetchKey,
+    broker: i32,
+    value: Bytes,
+) -> Result<Written, Error> {
+    let record = NewRecord::new(None, Some(value), now_ms());
     let broken = |_| Error::Settings {
         what: "the test's record cannot be built".to_owned(),
     };
@@ -88,10 +115,22 @@ async fn write(client: &Client, key: &FetchKey, broker: i32, value: Bytes) -> Re
             header: Bytes::copy_from_slice(&batch.header()),
             payload: batch.payload(),
         };
+        let (began, began_ms) = (Instant::now(), now_ms());
         let reply = produce.send(&[part], None)?.answer().await?;
-        let code = reply.acks.first().map_or(ErrorCode::NONE, |ack| ack.error);
-        match code {
-            ErrorCode::NONE => return Ok(()),
+        let took = began.elapsed();
+        let Some(ack) = reply.acks.first() else {
+            let what = "the broker's answer tells nothing of the record".to_owned();
+            return Err(Error::Settings { what });
+        };
+        match ack.error {
+            ErrorCode::NONE => {
+                let halfway_ms = i64::try_from(took.as_millis() / 2).unwrap_or(0);
+                let stamped = (ack.log_append_time_ms >= 0).then_some(ack.log_append_time_ms);
+                return Ok(Written {
+                    took,
+                    ahead_ms: stamped.map(|stamped_ms| stamped_ms - began_ms - halfway_ms),
+                });
+            }
             code if code.is_retriable() => tokio::time::sleep(PAUSE).await,
             code => return Err(Error::broker(code, "writing a test record")),
         }
