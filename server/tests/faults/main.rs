@@ -18,6 +18,7 @@ mod harness;
 mod ladder;
 mod lines;
 mod mirrors;
+mod neighbours;
 mod outages;
 mod panics;
 mod partitions;
