@@ -13,6 +13,7 @@ pub mod client;
 pub mod cluster;
 pub mod demo;
 pub mod npm;
+pub mod old_messages;
 pub mod pages;
 pub mod postgres;
 pub mod process;

@@ -5,6 +5,7 @@
 //! are not negative and do not contradict each other, and all offsets up to the one after the batch exist. The checksum is
 //! checked only by [`BatchView::verify`].
 
+mod old;
 mod walk;
 
 use bytes::Bytes;
@@ -25,9 +26,13 @@ pub enum BatchError {
     #[error("a record batch says that it is {length} bytes long, less than its header")]
     TooShort { length: i32 },
     #[error(
-        "the record batch at offset {base_offset} has the old format {magic}, which is not supported yet"
+        "the message at offset {base_offset}, of the old format {magic}, cannot be read: {cause}"
     )]
-    Old { base_offset: i64, magic: i8 },
+    Old {
+        base_offset: i64,
+        magic: i8,
+        cause: String,
+    },
     #[error("unknown record batch format {magic}")]
     UnknownMagic { magic: i8 },
     #[error("unknown compression codec {codec} at offset {base_offset}")]

@@ -149,17 +149,44 @@ pub fn build_batch(
     let mut writer = Writer::default();
     let mut body = Vec::new();
     for record in records {
-        body.clear();
-        put_nullable(&mut body, record.key.as_deref());
-        put_nullable(&mut body, record.value.as_deref());
-        put_varlong(&mut body, record.headers.len() as i64);
-        for (key, value) in &record.headers {
-            put_nullable(&mut body, Some(key));
-            put_nullable(&mut body, value.as_deref());
-        }
+        put_body(&mut body, record);
         writer.push(record.timestamp, 0, &body);
     }
     writer.finish(codec, 0, patch)
+}
+
+/// Returns a batch of records that keep their offsets, at least one and in order; the offsets between them are holes.
+///
+/// # Errors
+/// As [`build_batch`], and [`RecordsError::Malformed`] for offsets that do not fit one batch.
+pub(crate) fn build_sparse(
+    records: &[(i64, NewRecord)],
+    codec: Codec,
+) -> Result<BatchView, RecordsError> {
+    let base_offset = records.first().map_or(0, |(offset, _)| *offset);
+    let mut writer = Writer::default();
+    let mut body = Vec::new();
+    for (index, (offset, record)) in (0_i32..).zip(records) {
+        let delta = offset.checked_sub(base_offset);
+        let delta = delta.and_then(|delta| i32::try_from(delta).ok());
+        let delta = delta.filter(|delta| index == 0 || *delta > writer.last_offset_delta);
+        let delta = delta.ok_or(RecordsError::Malformed { base_offset, index })?;
+        put_body(&mut body, record);
+        writer.push_at(delta, record.timestamp, 0, &body);
+    }
+    writer.finish(codec, base_offset, Patch::NOBODY)
+}
+
+/// Fills `body` with key, value and headers as they stand in a record.
+fn put_body(body: &mut Vec<u8>, record: &NewRecord) {
+    body.clear();
+    put_nullable(body, record.key.as_deref());
+    put_nullable(body, record.value.as_deref());
+    put_varlong(body, record.headers.len() as i64);
+    for (key, value) in &record.headers {
+        put_nullable(body, Some(key));
+        put_nullable(body, value.as_deref());
+    }
 }
 
 impl Patch {
@@ -175,19 +202,25 @@ impl Patch {
 struct Writer {
     records: Vec<u8>,
     count: i32,
+    last_offset_delta: i32,
     base_timestamp: i64,
     max_timestamp: i64,
 }
 
 impl Writer {
     fn push(&mut self, timestamp: i64, attributes: i8, body: &[u8]) {
+        self.push_at(self.count, timestamp, attributes, body);
+    }
+
+    fn push_at(&mut self, offset_delta: i32, timestamp: i64, attributes: i8, body: &[u8]) {
         if self.count == 0 {
             self.base_timestamp = timestamp;
             self.max_timestamp = timestamp;
         }
         self.max_timestamp = self.max_timestamp.max(timestamp);
         let timestamp_delta = timestamp.wrapping_sub(self.base_timestamp);
-        let offset_delta = i64::from(self.count);
+        self.last_offset_delta = offset_delta;
+        let offset_delta = i64::from(offset_delta);
         let length = 1 + varlong_size(timestamp_delta) + varlong_size(offset_delta) + body.len();
         put_varlong(&mut self.records, length as i64);
         self.records.put_i8(attributes);
@@ -214,7 +247,10 @@ impl Writer {
         batch.put_i8(2);
         batch.put_u32(0);
         batch.put_i16(codec.bits());
-        batch.put_i32(self.count - 1);
+        batch.put_i32(match self.count {
+            0 => -1,
+            _ => self.last_offset_delta,
+        });
         batch.put_i64(self.base_timestamp);
         batch.put_i64(self.max_timestamp);
         batch.put_i64(patch.producer_id);

@@ -19,6 +19,7 @@ mod ladder;
 mod lines;
 mod mirrors;
 mod neighbours;
+mod old_formats;
 mod outages;
 mod panics;
 mod partitions;

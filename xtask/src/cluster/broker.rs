@@ -150,6 +150,25 @@ impl Broker {
         fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))
     }
 
+    /// Makes these bytes all that a broker that is down holds of one partition, from offset 0 on.
+    ///
+    /// # Errors
+    /// Fails while the broker runs, or when it holds nothing of the partition.
+    pub fn replace_log(&self, topic: &str, partition: i32, segment: &[u8]) -> Result<()> {
+        ensure!(self.pid().is_none(), "Kafka broker {} runs", self.id);
+        let dir = self.data_dir().join(format!("{topic}-{partition}"));
+        let files = fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))?;
+        for file in files {
+            let file = file?.path();
+            let kind = file.extension().and_then(|kind| kind.to_str());
+            // The broker makes its indexes anew.
+            if matches!(kind, Some("log" | "index" | "timeindex" | "snapshot")) {
+                fs::remove_file(&file)?;
+            }
+        }
+        Ok(fs::write(dir.join(format!("{:020}.log", 0)), segment)?)
+    }
+
     fn copy_data(&self, from: &Path, to: &Path) -> Result<()> {
         ensure!(self.pid().is_none(), "Kafka broker {} runs", self.id);
         if to.exists() {

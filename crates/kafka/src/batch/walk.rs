@@ -2,14 +2,15 @@
 
 use bytes::Bytes;
 
-use super::{BatchError, BatchView, HEADER_LENGTH, LENGTH_PREFIX};
+use super::{BatchError, BatchView, HEADER_LENGTH, LENGTH_PREFIX, old};
 
 /// The smallest `batchLength` that a message of magic 0 has.
 const SHORTEST_OLD: i32 = 14;
 
 /// Walks the batches of a Fetch response's `records`.
 ///
-/// A last batch that is cut off ends the walk silently (brokers cut at the size limit); anything that is no batch is
+/// Messages of the old formats 0 and 1 come as batches of format 2 with the same offsets, times, keys and values. A last
+/// batch that is cut off ends the walk silently (brokers cut at the size limit); anything that is no batch is
 /// an error, after which the walk ends.
 pub fn walk(records: Bytes) -> Walk {
     Walk { rest: records }
@@ -27,12 +28,12 @@ impl Walk {
         &self.rest
     }
 
-    fn complete_length(&self) -> Result<Option<usize>, BatchError> {
+    /// Returns how many bytes the next batch has, and its format.
+    fn complete_length(&self) -> Result<Option<(usize, i8)>, BatchError> {
         let Some(header) = self.rest.get(..LENGTH_PREFIX + 5) else {
             return Ok(None);
         };
-        let (offset, length) = header.split_at(8);
-        let length = i32::from_be_bytes([length[0], length[1], length[2], length[3]]);
+        let length = i32::from_be_bytes([header[8], header[9], header[10], header[11]]);
         let magic = header[16] as i8;
         let shortest = match magic {
             0 | 1 => SHORTEST_OLD,
@@ -46,13 +47,7 @@ impl Walk {
         if self.rest.len() < total {
             return Ok(None);
         }
-        if magic < 2 {
-            let mut base_offset = [0; 8];
-            base_offset.copy_from_slice(offset);
-            let base_offset = i64::from_be_bytes(base_offset);
-            return Err(BatchError::Old { base_offset, magic });
-        }
-        Ok(Some(total))
+        Ok(Some((total, magic)))
     }
 }
 
@@ -62,7 +57,8 @@ impl Iterator for Walk {
     fn next(&mut self) -> Option<Self::Item> {
         let result = match self.complete_length() {
             Ok(None) => return None,
-            Ok(Some(length)) => BatchView::checked(self.rest.split_to(length)),
+            Ok(Some((length, 2))) => BatchView::checked(self.rest.split_to(length)),
+            Ok(Some((length, _))) => old::convert(&self.rest.split_to(length)),
             Err(error) => Err(error),
         };
         if result.is_err() {
