@@ -27,6 +27,7 @@ mod quotas;
 mod refusals;
 mod restored;
 mod security;
+mod sequences;
 mod stream;
 mod times;
 mod traffic;
