@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use xtask::{
     client::{NewRecord, RawRecord, ReadIsolation, Writer, WriterOptions, read_all},
     referee::Expectation,
+    report::Case,
 };
 
 use crate::{
@@ -292,4 +293,55 @@ fn f17_an_open_transaction_is_named_as_what_holds_a_partition_back() {
         topic["partitions"][0]["problem"].is_null()
     });
     source.assert_mirrored_exactly(mirror);
+}
+
+/// F17: a transaction of a million records becomes readable all at once, and crosses whole; one as large that is aborted leaves
+/// nothing.
+#[test]
+#[ignore = "needs brokers: cargo xtask test"]
+fn f17_a_transaction_of_a_million_records_crosses_whole_and_an_aborted_one_not_at_all() {
+    const RECORDS: usize = 1_000_000;
+    let mut case = Case::new("F17 transactions of a million records");
+    let scene = Scene::start("million", 1, 2, &[]);
+    let (source, mirror) = (&scene.sources[0], &scene.mirrors[0]);
+    let options = WriterOptions {
+        transactional_id: Some(scene.link.clone()),
+        codec: "lz4".to_owned(),
+        properties: vec![
+            ("transaction.timeout.ms".to_owned(), "600000".to_owned()),
+            (
+                "queue.buffering.max.messages".to_owned(),
+                "2000000".to_owned(),
+            ),
+        ],
+        ..WriterOptions::default()
+    };
+    let writer = Writer::new(&source.bootstrap, &options).unwrap();
+    let write = |words: &str, count: usize| {
+        writer.begin().unwrap();
+        for number in 0..count {
+            let partition = i32::from(number % 2 == 1);
+            writer
+                .send(&source.name, &record(partition, words, number))
+                .unwrap();
+        }
+        writer.flush().unwrap();
+    };
+    write("aborted", RECORDS);
+    writer.abort().unwrap();
+    write("committed", RECORDS);
+    assert_eq!(
+        (mirror.end(0), mirror.end(1)),
+        (100, 100),
+        "nothing before the end"
+    );
+    writer.commit().unwrap();
+    let half = i64::try_from(RECORDS / 2).unwrap();
+    for partition in 0..2 {
+        mirror.wait_for_end(partition, 100 + half);
+    }
+    let report = source.assert_mirrored_exactly(mirror);
+    assert_eq!(report.valid, 200 + RECORDS as u64);
+    case.compared(&report);
+    assert!(scene.console.findings(&scene.link).is_empty());
 }

@@ -18,6 +18,7 @@ mod harness;
 mod ladder;
 mod lines;
 mod mirrors;
+mod moves;
 mod neighbours;
 mod old_formats;
 mod outages;
