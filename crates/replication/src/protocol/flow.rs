@@ -2,8 +2,8 @@
 //!
 //! Invariants: the position covers acknowledged records only; requests are answered in the order they were sent; after
 //! anything but a plain acknowledgement nothing is sent any more; nothing is in flight while a store is required; a batch
-//! that the broker's producer state would not check, or might stop checking, is alone in flight, and goes on a connection
-//! where nothing else is open ([`Flow::checked`]).
+//! that the broker's producer state would not check, or might stop checking, is alone in flight, goes on a connection
+//! where nothing else is open ([`Flow::checked`]), and only follows checked ones that a stored position covers.
 
 mod transactional;
 
@@ -178,6 +178,9 @@ pub struct Flow<B> {
     /// Nothing was acknowledged yet since the take-over.
     first: bool,
     must_store: bool,
+    /// The broker checks, or checked, batches that no stored position covers: who claimed the slot meanwhile may have sent them
+    /// too. What is not checked makes the broker forget us, and would let those in again.
+    unsettled: bool,
     /// Source leader epoch of the stored position: batches of no other one may be sent.
     stored_leader_epoch: i32,
     dirty: bool,
@@ -206,6 +209,7 @@ impl<B> Flow<B> {
             early: !resumed.quiet,
             first: true,
             must_store: resumed.must_store,
+            unsettled: resumed.guard_timestamp_ms.is_some(),
             stored_leader_epoch: position.source_leader_epoch,
             dirty: true,
             halted: false,
@@ -308,7 +312,14 @@ impl<B> Flow<B> {
         match self.blocked(batch, *explained, now) {
             Some(Blocked::Quiet(_)) => self.after_quiet(now),
             Some(blocked) => Next::Blocked(blocked),
-            None => self.send(),
+            None if self.unsettled && !self.checked(now.wall_ms) => {
+                self.must_store = true;
+                Next::StoreFirst
+            }
+            None => {
+                self.unsettled |= self.checked(now.wall_ms);
+                self.send()
+            }
         }
     }
 
@@ -508,6 +519,7 @@ impl<B> Flow<B> {
         if self.position.same_place(position) {
             self.must_store = false;
             self.dirty = false;
+            self.unsettled &= !self.in_flight.is_empty();
         }
     }
 

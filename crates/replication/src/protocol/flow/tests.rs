@@ -79,6 +79,31 @@ fn history_goes_one_batch_at_a_time() {
 }
 
 #[test]
+fn what_the_broker_does_not_check_follows_checked_batches_only_behind_a_store() {
+    let mut flow = flow(true, 0);
+    (0..2).for_each(|i| flow.push(fresh(i, 1)));
+    flow.push(old(2, 1));
+    flow.push(old(3, 1));
+    assert!(sent(flow.next(now(1))).is_some());
+    flow.acknowledged(0);
+    assert!(sent(flow.next(now(1))).is_some());
+    // A store that does not cover all that was sent is none.
+    let before = flow.position().clone();
+    flow.stored(&before);
+    assert_eq!(flow.next(now(1)), Next::Blocked(Blocked::InFlight));
+    flow.acknowledged(1);
+    assert_eq!(flow.next(now(1)), Next::StoreFirst);
+    flow.stored(&before);
+    assert_eq!(flow.next(now(1)), Next::StoreFirst);
+    let position = flow.position().clone();
+    flow.stored(&position);
+    assert!(sent(flow.next(now(1))).is_some());
+    flow.acknowledged(2);
+    let second = flow.next(now(1));
+    assert!(sent(second).is_some(), "nothing was checked since");
+}
+
+#[test]
 fn only_what_the_broker_checks_may_stand_behind_other_requests() {
     let wall_ms = 100 * HOUR_MS;
     for (guarded, batch, checked) in [
