@@ -9,6 +9,7 @@
 //! 2. Per partition of the slot: [`takeover::take_over`] reads both logs and says where to go on
 //!    ([`takeover::Outcome`]). Its findings and, where `must_store` says so, its position are stored with
 //!    [`claim::Slot::store`] before anything is sent.
+//!    A held partition is told only if the claim was renewed meanwhile and the same was found again.
 //! 3. [`flow::Flow::new`] takes what was resumed. The loop fetches from `fetch_offset`, calls `push` and `gap`, asks
 //!    `next` what to send, and hands every reply to `acknowledged` or `failed`. Before the first batch of another
 //!    source leader epoch is pushed, [`takeover::verify_source`] must have agreed.

@@ -118,6 +118,7 @@ impl Worker {
             store_due: false,
             quiet: Quiet::default(),
             renewal: None,
+            doubted: None,
             singly: None,
             refusal: None,
             verified_epoch: None,

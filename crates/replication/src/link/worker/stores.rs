@@ -54,7 +54,8 @@ impl Worker {
         let waiting: Vec<PartitionId> = self
             .partitions
             .iter()
-            .filter(|p| p.slot == number && p.flow.is_some())
+            .filter(|p| p.slot == number)
+            .filter(|p| p.flow.is_some() || matches!(p.stage, Stage::Settling))
             .map(|p| p.id)
             .collect();
         for id in waiting {

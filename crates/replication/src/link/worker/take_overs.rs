@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{link::Start, problem::Problem};
+use model::{finding::Finding, link::Start, problem::Problem};
 use tracing::warn;
 
 use super::Worker;
@@ -162,7 +162,7 @@ impl Worker {
                 partition.stage = Stage::Due { at_ms: now_ms };
             }
             Ok(Outcome::Resumed(resumed)) => self.resumed(id, *resumed),
-            Ok(Outcome::Held(finding)) => self.hold(id, *finding),
+            Ok(Outcome::Held(finding)) => self.found(id, *finding),
             Ok(Outcome::Wait(why, time)) => {
                 partition.stage = Stage::Due {
                     at_ms: now_ms + time.as_millis() as i64,
@@ -193,11 +193,27 @@ impl Worker {
         }
     }
 
+    /// Holds a partition. Who stood still may have judged by a position that is not the newest any more: first the claim is
+    /// renewed, and the same must be found again.
+    fn found(&mut self, id: PartitionId, finding: Finding) {
+        let partition = &mut self.partitions[id.0];
+        let doubted = partition.doubted.replace(finding.id.clone());
+        let again = doubted.as_ref() == Some(&finding.id);
+        match self.slots.get_mut(&partition.slot).filter(|_| !again) {
+            Some(slot) => {
+                partition.renewal = Some(slot.renewal());
+                partition.stage = Stage::Settling;
+            }
+            None => self.hold(id, finding),
+        }
+    }
+
     pub(super) fn resumed(&mut self, id: PartitionId, resumed: Resumed) {
         for finding in &resumed.findings {
             self.record_finding(id, finding.clone());
         }
         let partition = &mut self.partitions[id.0];
+        partition.doubted = None;
         // Whatever else troubles it is over only when something is delivered.
         let of_take_over = |problem: &mut Problem| problem.code.starts_with("partition.");
         partition.problem.take_if(of_take_over);

@@ -8,7 +8,10 @@ use kafka::{
     patch::Patch,
     produce::ProduceConnection,
 };
-use model::link::{Isolation, Timestamps};
+use model::{
+    finding::FindingKind,
+    link::{Isolation, Timestamps},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -26,6 +29,7 @@ use crate::{
     },
     protocol::{
         control::TopicRecord,
+        finding::Found,
         flow::{Flow, Outgoing, Runs},
         position::{Anchor, Meaning, Position},
         takeover::{Outcome, Resumed},
@@ -450,6 +454,38 @@ async fn a_take_over_under_former_settings_is_not_gone_by() {
     bench.partition(0).stage = Stage::Storing(Box::new(former));
     bench.worker.start_copying(PartitionId(0));
     assert!(!matches!(bench.partition(0).stage, Stage::Copying));
+}
+
+#[tokio::test]
+async fn a_partition_is_held_once_the_claim_was_renewed_and_the_same_is_found_again() {
+    let mut bench = Bench::new(1);
+    bench.own().await;
+    let found = Found {
+        kind: FindingKind::Divergence,
+        source: Some((3, 5)),
+        destination: None,
+        detail: String::new(),
+    };
+    let finding = found.finding(&bench.partition(0).identity, 0);
+    let take_over = |bench: &mut Bench| {
+        let partition = bench.partition(0);
+        partition.flow = None;
+        partition.stage = Stage::TakingOver;
+        let (generation, held) = (
+            partition.generation,
+            Outcome::Held(Box::new(finding.clone())),
+        );
+        bench
+            .worker
+            .taken_over(PartitionId(0), generation, Ok(held));
+    };
+    take_over(&mut bench);
+    assert!(matches!(bench.partition(0).stage, Stage::Settling));
+    assert!(bench.worker.slots[&SLOT].renew);
+    bench.news(SlotNews::Stored);
+    assert!(matches!(bench.partition(0).stage, Stage::Due { .. }));
+    take_over(&mut bench);
+    assert!(matches!(bench.partition(0).stage, Stage::Held(_)));
 }
 
 #[tokio::test]
