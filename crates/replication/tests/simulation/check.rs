@@ -65,6 +65,11 @@ pub fn check(world: &World, kind: Kind) -> Result<(), String> {
     {
         return Err(format!("a finding in a healthy schedule: {finding:?}"));
     }
+    if kind != Kind::Destructive
+        && let Some(held) = world.held.first()
+    {
+        return Err(format!("in a healthy schedule {held}"));
+    }
     for partition in 0..world.mirror.len() {
         let number = i32::try_from(partition).unwrap();
         let found: Vec<&Finding> = findings

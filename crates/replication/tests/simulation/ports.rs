@@ -26,8 +26,8 @@ impl Node {
     pub async fn travel(&self) -> Result<(), PortError> {
         let (ms, failed) = {
             let mut world = self.lock();
-            let odds = world.odds.unread;
-            (world.rng.i64(1..8), world.chance(odds))
+            let (odds, far_ms) = (world.odds.unread, world.far_ms);
+            (world.rng.i64(1..far_ms), world.chance(odds))
         };
         self.sleep_ms(ms).await;
         if failed {

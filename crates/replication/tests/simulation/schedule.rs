@@ -30,6 +30,8 @@ enum Event {
     Assign(usize),
     Unassign(usize),
     Produce(usize),
+    /// One batch, of history or not.
+    Fresh(usize, bool),
     Edit(usize),
     Network(Odds),
     Expire,
@@ -40,6 +42,14 @@ enum Event {
     Slow(i64),
     /// The mirrors' broker stands still for this long.
     Freeze(i64),
+    /// A slot goes from one worker to another while its requests stand behind others at a broker that stands still then.
+    Handed(usize, usize),
+    /// A worker gets the slot while its owner copies new and old records in turn, lines break and brokers forget what is old.
+    Both(usize),
+    /// The owner stalls while its requests stand behind each other, and another gets its slot while brokers forget what is old.
+    Behind(usize),
+    /// The owner stalls while it takes over behind a change of leaders, and another gets its slot.
+    Interrupted(usize),
     CompactControl,
     CompactSource(usize),
     /// Records are produced, all workers crash while they copy them, and compaction takes some of them.
@@ -73,7 +83,16 @@ pub struct Schedule {
 impl Schedule {
     pub fn new(seed: u64, kind: Kind, mutation: Mutation, traced: bool) -> Self {
         let workers = 2 + usize::from(seed.is_multiple_of(3));
-        let world = Arc::new(Mutex::new(World::new(seed, PARTITIONS, workers, traced)));
+        let mut world = World::new(seed, PARTITIONS, workers, traced);
+        world.apart = kind == Kind::Apart;
+        world.fresh = matches!(kind, Kind::Compacting | Kind::Destructive) && seed % 4 == 1;
+        if kind == Kind::Queued {
+            world.news_ms = 500;
+        }
+        if matches!(kind, Kind::Apart | Kind::Queued) && seed % 2 == 1 {
+            world.far_ms = 250;
+        }
+        let world = Arc::new(Mutex::new(world));
         let mut schedule = Self {
             world,
             tasks: Vec::new(),
@@ -106,7 +125,18 @@ impl Schedule {
                 self.at(0, Event::Assign(id));
             }
         }
-        let count = self.random(10..35);
+        if self.kind == Kind::Apart && self.random(0..2) == 0 {
+            let at_ms = self.random(200..3000);
+            let stands_ms = self.random(2000..9000);
+            self.at(at_ms, Event::Stall(0, stands_ms));
+            self.at(at_ms, Event::Assign(1));
+        }
+        // Where few things happen, slots are owned until all is quiet and history is copied.
+        let count = match self.kind {
+            Kind::Apart => self.random(2..8),
+            Kind::Queued => self.random(3..10),
+            _ => self.random(10..35),
+        };
         for _ in 0..count {
             let at_ms = self.random(0..CHAOS_MS);
             let event = self.draw(workers);
@@ -147,6 +177,11 @@ impl Schedule {
     }
 
     fn draw(&mut self, workers: usize) -> Event {
+        match self.kind {
+            Kind::Apart => return self.draw_apart(workers),
+            Kind::Queued => return self.draw_queued(workers),
+            _ => {}
+        }
         let partition = self.partition();
         let worker = usize::try_from(self.random(0..i64::try_from(workers).unwrap())).unwrap();
         let time = self.random(10..12_000);
@@ -194,6 +229,49 @@ impl Schedule {
             21 | 22 => Event::Slow(3 * time),
             23 => Event::Freeze(2 * time),
             _ => Event::Edit(worker),
+        }
+    }
+
+    fn worker(&mut self, workers: usize) -> usize {
+        self.world.lock().unwrap().rng.usize(0..workers)
+    }
+
+    /// Without edits: a chain of checked requests, each of which waits for followers on a connection that stays open, may last
+    /// longer than anybody waits; what it holds is harmless as long as its partition is checked in the same epoch.
+    fn draw_apart(&mut self, workers: usize) -> Event {
+        let worker = self.worker(workers);
+        let time = self.random(10..12_000);
+        match self.random(0..20) {
+            0..8 => Event::Behind(worker),
+            8..11 => Event::Interrupted(worker),
+            11 => Event::Stall(worker, 15_000 + 2 * time),
+            12 | 13 => Event::Assign(worker),
+            14 | 15 => Event::Slow(3 * time),
+            16 => Event::Expire,
+            17 => Event::Crash(worker),
+            18 => Event::Network(self.odds()),
+            _ => Event::CompactControl,
+        }
+    }
+
+    /// Without stalls: connections end when their worker does, and with them what stands behind other requests.
+    fn draw_queued(&mut self, workers: usize) -> Event {
+        let worker = self.worker(workers);
+        let time = self.random(10..12_000);
+        match self.random(0..20) {
+            0..4 => Event::Handed(worker, self.worker(workers)),
+            4..6 => Event::Both(worker),
+            6 => Event::Assign(worker),
+            7 => Event::Crash(worker),
+            8 => Event::Expire,
+            9 => Event::Freeze(time),
+            10..13 => Event::Slow(3 * time),
+            13..16 => Event::Edit(worker),
+            16 => Event::Network(Odds {
+                broken: 100,
+                ..Odds::default()
+            }),
+            _ => Event::Produce(self.partition()),
         }
     }
 
@@ -295,6 +373,13 @@ impl Schedule {
             }
             Event::Heal => self.heal(),
             Event::Struck(partition) => self.strike(partition),
+            Event::Behind(to) => self.stall_behind(to),
+            Event::Interrupted(to) => self.interrupt(to),
+            Event::Both(to) => self.contend(to),
+            Event::Fresh(partition, old) => {
+                produce(&mut self.world.lock().unwrap(), partition, old);
+            }
+            Event::Handed(from, to) => self.hand(from, to),
             other => self.disturb(other),
         }
     }
@@ -342,6 +427,92 @@ impl Schedule {
             self.at(now + after, Event::Crash(id));
         }
         self.at(now + 80, Event::CompactSource(partition));
+    }
+
+    /// Whoever has the slot assigned.
+    fn owner(&self) -> usize {
+        let world = self.world.lock().unwrap();
+        world.places.iter().position(|p| p.assigned).unwrap_or(0)
+    }
+
+    fn stall_behind(&mut self, to: usize) {
+        let from = self.owner();
+        let now = self.world.lock().unwrap().now_ms;
+        self.at(now, Event::Slow(40_000));
+        for step in 0..8 {
+            let partition = usize::from(step % 3 == 2);
+            self.at(now + 50 * step, Event::Produce(partition));
+        }
+        let stalls_ms = now + self.random(400..3000);
+        self.at(stalls_ms, Event::Stall(from, 40_000));
+        self.at(stalls_ms + 100, Event::Assign(to));
+        let over_ms = stalls_ms + self.random(1000..15_000);
+        self.at(over_ms, Event::Slow(0));
+        for second in 15..40 {
+            self.at(stalls_ms + 1000 * second, Event::Expire);
+        }
+    }
+
+    fn interrupt(&mut self, to: usize) {
+        let from = self.owner();
+        let now = self.world.lock().unwrap().now_ms;
+        let partition = self.partition();
+        self.at(now, Event::MirrorLeader(partition, false));
+        for step in 0..4 {
+            self.at(now + 400 * step, Event::Produce(partition));
+        }
+        let most_ms = 7 * self.world.lock().unwrap().far_ms;
+        let stalls_ms = now + self.random(20..most_ms);
+        let stands_ms = self.random(1000..8000);
+        self.at(stalls_ms, Event::Stall(from, stands_ms));
+        self.at(stalls_ms, Event::Assign(to));
+    }
+
+    fn contend(&mut self, to: usize) {
+        let owner = self.owner();
+        let to = if to == owner {
+            (to + 1) % self.tasks.len()
+        } else {
+            to
+        };
+        let now = self.world.lock().unwrap().now_ms;
+        let partition = self.partition();
+        self.at(now, Event::Slow(0));
+        let broken = Odds {
+            broken: 400,
+            ..Odds::default()
+        };
+        self.at(now + 100, Event::Assign(to));
+        for step in 0..20 {
+            let every_ms = 150;
+            self.at(
+                now + every_ms * step,
+                Event::Fresh(partition, step % 4 == 3),
+            );
+        }
+        let breaks_ms = now + self.random(300..2000);
+        self.at(breaks_ms, Event::Network(broken));
+        self.at(breaks_ms + 2000, Event::Network(Odds::default()));
+        for step in 0..30 {
+            self.at(now + 300 * step, Event::Expire);
+        }
+    }
+
+    fn hand(&mut self, from: usize, to: usize) {
+        let now = self.world.lock().unwrap().now_ms;
+        self.at(now, Event::Slow(30_000));
+        for step in 0..6 {
+            let partition = self.partition();
+            self.at(now + 50 * step, Event::Produce(partition));
+        }
+        let left_ms = now + self.random(3000..12_000);
+        self.at(left_ms, Event::Unassign(from));
+        self.at(left_ms, Event::Edit(to));
+        let given_ms = left_ms + self.random(0..10_000);
+        self.at(given_ms, Event::Assign(to));
+        let stands_ms = self.random(1000..5000);
+        let from_ms = left_ms + self.random(4000..7000);
+        self.at(from_ms, Event::Freeze(stands_ms));
     }
 
     fn heal(&mut self) {
@@ -431,12 +602,17 @@ fn produce(world: &mut World, partition: usize, old: bool) {
     } else {
         world.rng.usize(1..6)
     };
+    let old = if world.apart {
+        partition > 0
+    } else {
+        old && !world.fresh
+    };
     let age_ms = if old { 3 * DAY_MS } else { 0 };
     let records = (0..count)
         .map(|_| {
             let id = world.next_id;
             world.next_id += 1;
-            let mixed = if world.rng.u32(0..10) == 0 {
+            let mixed = if world.rng.u32(0..10) == 0 && !world.apart && !world.fresh {
                 3 * DAY_MS
             } else {
                 0

@@ -73,6 +73,7 @@ const ON_ITS_WAY: Duration = Duration::from_millis(ON_ITS_WAY_MS.unsigned_abs())
 struct Request {
     number: u64,
     reply_at_ms: i64,
+    sent_at_ms: i64,
     line: usize,
 }
 
@@ -101,6 +102,10 @@ struct Part {
     quiet: Quiet,
     wait_until_ms: i64,
     acknowledged_end: Option<i64>,
+    /// The finding that it is held by once the claim was renewed and it is found again.
+    doubted: Option<String>,
+    /// Source leader epoch of the stored position.
+    stored_epoch: i32,
 }
 
 impl Part {
@@ -190,6 +195,8 @@ impl Work {
                 quiet,
                 wait_until_ms: 0,
                 acknowledged_end: None,
+                doubted: None,
+                stored_epoch: -1,
             })
             .collect();
         Self {
@@ -285,7 +292,10 @@ impl Work {
         for (index, position) in positions {
             let part = &mut self.parts[index];
             match &mut part.flow {
-                Some(flow) if counts => flow.stored(&position),
+                Some(flow) if counts => {
+                    part.stored_epoch = position.source_leader_epoch;
+                    flow.stored(&position);
+                }
                 _ => part.map.unstored(),
             }
         }
@@ -387,6 +397,14 @@ impl Work {
                     .await;
             }
             Ok(Outcome::Held(finding)) => {
+                // Another may own the slot by now: first the claim is renewed, and the same must be found again.
+                let doubted = part.doubted.replace(finding.id.clone());
+                let again = doubted.as_ref() == Some(&finding.id);
+                if !again && self.mutation != Mutation::HeldUnrenewed {
+                    return self.renew().await;
+                }
+                let text = format!("held by {:?} at p{index}", finding.kind);
+                self.node.lock().held.push(text);
                 // The operator always goes on, in the last way that is offered.
                 if let Some(choice) = finding.kind.choices().last() {
                     self.policies.choices.insert(finding.id.clone(), *choice);
@@ -440,6 +458,8 @@ impl Work {
         resumed.segments.iter().for_each(|s| part.map.push(*s));
         part.flow = Some(flow);
         part.leader_epoch = leader_epoch;
+        part.stored_epoch = resumed.position.source_leader_epoch;
+        part.doubted = None;
         if resumed.must_store && self.mutation != Mutation::NoStoreFirst {
             let findings = resumed
                 .findings
@@ -547,8 +567,12 @@ impl Work {
         let Some(mut flow) = part.flow.take() else {
             return;
         };
-        for _ in part.requests.drain(..) {
-            flow.failed(Failed::NoReply { ended_ms: now });
+        for request in part.requests.drain(..) {
+            let ended_ms = match self.mutation {
+                Mutation::QuietFromSending => request.sent_at_ms,
+                _ => now,
+            };
+            flow.failed(Failed::NoReply { ended_ms });
         }
         if let Some(lost_ms) = flow.lost_at_ms(now) {
             part.quiet.lost(lost_ms + ON_ITS_WAY_MS);
@@ -633,10 +657,11 @@ impl Work {
                 lease_fresh: self.certain
                     && (self.slot.lease_fresh(self.now_ms()) || self.mutation == Mutation::NoLease),
             };
+            let stored_epoch = self.parts[index].stored_epoch;
             let Some(flow) = &mut self.parts[index].flow else {
                 return Ok(());
             };
-            let line = if flow.checked(now.wall_ms) {
+            let line = if flow.checked(now.wall_ms) || self.mutation == Mutation::OneLine {
                 PIPELINE
             } else {
                 ALONE
@@ -670,6 +695,13 @@ impl Work {
                     let position = flow.position().clone();
                     flow.stored(&position);
                 }
+                Next::StoreFirst
+                    if self.mutation == Mutation::Unsettled
+                        && flow.position().source_leader_epoch == stored_epoch =>
+                {
+                    let position = flow.position().clone();
+                    flow.stored(&position);
+                }
                 Next::StoreFirst => {
                     if !self.store(&[index], Vec::new()).await? {
                         return Ok(());
@@ -700,6 +732,7 @@ impl Work {
         part.requests.push_back(Request {
             number,
             reply_at_ms,
+            sent_at_ms,
             line,
         });
         let line = &mut self.lines[line];
@@ -730,6 +763,11 @@ impl Work {
         let now = self.now_ms();
         let open = |p: &Part| {
             let lost_ms = p.flow.as_ref().and_then(|f| f.lost_at_ms(now));
+            let sent_ms = p.requests.back().map(|request| request.sent_at_ms);
+            let lost_ms = match self.mutation {
+                Mutation::QuietFromSending => lost_ms.and(sent_ms),
+                _ => lost_ms,
+            };
             let until_ms = lost_ms.map_or(0, |lost_ms| lost_ms + ON_ITS_WAY_MS);
             until_ms.max(p.quiet.at_ms(now, ON_ITS_WAY))
         };

@@ -18,9 +18,6 @@ pub const DAY_MS: i64 = 86_400_000;
 pub const PRODUCE_TIMEOUT_MS: i64 = 10_000;
 /// How long a request may be in sockets and on the line.
 pub const ON_ITS_WAY_MS: i64 = PRODUCE_TIMEOUT_MS + 1000;
-/// A broker learns of an ended connection within this time, if it learns of it.
-const NEWS_MS: i64 = 20;
-
 #[derive(Debug)]
 pub enum Message {
     Control { reply: u64, batch: ControlBatch },
@@ -71,6 +68,14 @@ pub struct World {
     pub odds: Odds,
     /// Workers look for new records seldom while nothing seems to happen, so that much may happen between two looks.
     pub lazy: bool,
+    /// The first partition holds only fresh records, the other only history.
+    pub apart: bool,
+    /// There is no history: positions are stored no oftener than once a second.
+    pub fresh: bool,
+    /// A broker learns of an ended connection within this time, if it learns of it.
+    pub news_ms: i64,
+    /// The way to a broker takes less than this.
+    pub far_ms: i64,
     pub source: Vec<SourceLog>,
     pub mirror: Vec<MirrorLog>,
     pub control: Vec<ControlPartition>,
@@ -88,6 +93,8 @@ pub struct World {
     trace: Option<Vec<String>>,
     /// Revision of the settings of each partition's stored position.
     revisions: Vec<i64>,
+    /// Why partitions were held.
+    pub held: Vec<String>,
     /// What must never happen, and did.
     pub broken_rules: Vec<String>,
 }
@@ -101,6 +108,10 @@ impl World {
             rng: fastrand::Rng::with_seed(seed),
             odds: Odds::default(),
             lazy: seed.is_multiple_of(4),
+            apart: false,
+            fresh: false,
+            news_ms: 20,
+            far_ms: 8,
             source: (0..partitions).map(|_| SourceLog::default()).collect(),
             mirror: (0..partitions).map(|_| MirrorLog::default()).collect(),
             control: vec![ControlPartition::default()],
@@ -114,6 +125,7 @@ impl World {
             frozen_until_ms: 0,
             trace: traced.then(Vec::new),
             revisions: vec![0; partitions],
+            held: Vec::new(),
             broken_rules: Vec::new(),
         }
     }
@@ -240,7 +252,7 @@ impl World {
         if late && latest_ms > from_ms {
             return Some(self.rng.i64(from_ms..latest_ms));
         }
-        (begins_ms <= self.now_ms + NEWS_MS && before.flatten().is_none_or(|b| b <= begins_ms))
+        (begins_ms <= self.now_ms + self.news_ms && before.flatten().is_none_or(|b| b <= begins_ms))
             .then_some(begins_ms)
     }
 
