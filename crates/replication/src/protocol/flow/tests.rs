@@ -55,6 +55,13 @@ fn sent(next: Next<i64>) -> Option<Order<i64>> {
     }
 }
 
+/// Stores the position that the flow asks for.
+fn store_first(flow: &mut Flow<i64>, now: Now) {
+    assert_eq!(flow.next(now), Next::StoreFirst);
+    let position = flow.position().clone();
+    flow.stored(&position);
+}
+
 #[test]
 fn the_first_batch_goes_alone_and_the_rest_is_pipelined() {
     let mut flow = flow(true, 0);
@@ -94,9 +101,7 @@ fn what_the_broker_does_not_check_follows_checked_batches_only_behind_a_store() 
     flow.acknowledged(1);
     assert_eq!(flow.next(now(1)), Next::StoreFirst);
     flow.stored(&before);
-    assert_eq!(flow.next(now(1)), Next::StoreFirst);
-    let position = flow.position().clone();
-    flow.stored(&position);
+    store_first(&mut flow, now(1));
     assert!(sent(flow.next(now(1))).is_some());
     flow.acknowledged(2);
     let second = flow.next(now(1));
@@ -119,6 +124,7 @@ fn only_what_the_broker_checks_may_stand_behind_other_requests() {
     let mut open = flow(true, 0);
     open.push(old(0, 1));
     open.push(fresh(1, 1));
+    store_first(&mut open, now(1));
     assert!(sent(open.next(now(1))).is_some());
     assert!(!open.checked(wall_ms), "an old batch is in flight");
     let mut hole = flow(true, 50);
@@ -176,6 +182,7 @@ fn what_the_broker_does_not_check_is_never_sent_on_facts_from_before_quiet() {
     assert_eq!(early.next(now(50)), Next::TakeOver);
     let mut quiet = flow(true, 0);
     quiet.push(old);
+    store_first(&mut quiet, now(50));
     assert!(sent(quiet.next(now(50))).is_some());
 }
 
