@@ -14,6 +14,8 @@ use leptos_router::hooks::use_query_map;
 use model::problem::Problem;
 use serde::{Deserialize, Serialize};
 
+use crate::json;
+
 /// Code of the problem of a session that ended or never began.
 pub const SIGNED_OUT: &str = "auth.signed_out";
 
@@ -118,7 +120,7 @@ impl FromServerFnError for UiError {
     fn de(data: Bytes) -> Self {
         let error = str::from_utf8(&data)
             .map_err(|error| error.to_string())
-            .and_then(|text| serde_json::from_str(text).map_err(|error| error.to_string()))
+            .and_then(|text| json::from_str(text).map_err(|error| error.to_string()))
             .unwrap_or_else(|why| unreadable(&why));
         #[cfg(feature = "hydrate")]
         if error.is_signed_out() {

@@ -33,6 +33,7 @@ pub mod context;
 pub mod engine;
 pub mod error;
 pub mod fns;
+pub mod json;
 #[cfg(feature = "hydrate")]
 mod keys;
 #[cfg(feature = "ssr")]

@@ -1,6 +1,6 @@
 //! How a browser calls a server function: what a form would post goes out, JSON comes back.
 //!
-//! All functions share one exchange, and answers are read from text alone: each other way to read them would be in the
+//! All functions share one exchange and one reader of answers: each other way to read them would be in the
 //! browser's file once more. Forms that are sent without loading a page go the same way, without a type of their own.
 
 use std::future::Future;
@@ -16,7 +16,7 @@ use leptos::server_fn::{
 };
 use serde::de::DeserializeOwned;
 
-use crate::error::UiError;
+use crate::{error::UiError, json};
 
 const JSON: &str = "application/json";
 
@@ -87,7 +87,7 @@ pub fn input<F: DeserializeOwned>(fields: &str) -> Result<F, UiError> {
 /// # Errors
 /// `internal` where it is none of ours.
 pub fn read<T: DeserializeOwned>(answer: &str) -> Result<T, UiError> {
-    serde_json::from_str(answer).map_err(|error| {
+    json::from_str(answer).map_err(|error| {
         UiError::from_server_fn_error(ServerFnErrorErr::Deserialization(error.to_string()))
     })
 }

@@ -11,15 +11,15 @@ use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{EventSource, MessageEvent, VisibilityState};
 
 use super::{Feed, Freshness, View, merge, news::News};
+use crate::json;
 
 /// Seconds without an event after which numbers are stale.
 const STALE_S: u32 = 5;
 /// Longest pause before the stream is opened again, seconds.
 const LONGEST_PAUSE_S: u32 = 30;
 
-/// Shows a view that is given as JSON. All pages share the code around it, and views are read from text alone: each other
-/// way to read them would be in the browser's file once more.
-type Show = dyn Fn(&str);
+/// Shows a view that is given as JSON. All pages share the code around it.
+type Show = dyn Fn(&Value);
 
 type Listener = Closure<dyn FnMut(MessageEvent)>;
 
@@ -88,8 +88,8 @@ impl Stream {
 
 /// Opens the stream of `page` and lets `show` follow it until the page is left.
 pub fn open<T: View>(page: String, show: WriteSignal<T>) {
-    let show = move |text: &str| {
-        if let Ok(view) = serde_json::from_str(text) {
+    let show = move |json: &Value| {
+        if let Ok(view) = json::from_value(json) {
             show.try_set(view);
         }
     };
@@ -178,12 +178,12 @@ fn hear(stream: &Rc<RefCell<Stream>>, kind: &str, event: &MessageEvent) {
     state.refused = false;
     match kind {
         "snapshot" => {
-            if let Ok(json) = serde_json::from_str(&text) {
+            if let Ok(json) = json::value(&text) {
                 state.json = json;
             }
         }
         "patch" => {
-            if let Ok(patch) = serde_json::from_str(&text) {
+            if let Ok(patch) = json::value(&text) {
                 let Stream { json, news, .. } = &mut *state;
                 news.note(json, &patch);
                 merge::apply(json, patch);
@@ -192,7 +192,7 @@ fn hear(stream: &Rc<RefCell<Stream>>, kind: &str, event: &MessageEvent) {
         _ => {}
     }
     state.last_id = event.last_event_id();
-    let (view, show, feed) = (state.json.to_string(), state.show.clone(), state.feed);
+    let (view, show, feed) = (state.json.clone(), state.show.clone(), state.feed);
     // Showing runs effects, which may come back here.
     drop(state);
     if feed.paused.get_untracked() {
@@ -250,7 +250,7 @@ fn tick(stream: &Rc<RefCell<Stream>>) {
     }
     let resumed =
         feed.freshness.get_untracked() == Freshness::Paused && !feed.paused.get_untracked();
-    let waiting = resumed.then(|| (state.json.to_string(), state.show.clone()));
+    let waiting = resumed.then(|| (state.json.clone(), state.show.clone()));
     let news = state.news.tell();
     drop(state);
     if let Some(news) = news {

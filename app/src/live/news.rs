@@ -3,6 +3,8 @@
 use model::status::State;
 use serde_json::Value;
 
+use crate::json;
+
 /// Seconds between two texts: a region that speaks more often is not listened to.
 const EVERY_S: u32 = 5;
 /// Things that one text names; more are counted.
@@ -47,7 +49,7 @@ impl News {
 /// Returns the names of links whose state a patch changes, with the new state: that of the page's own link, or of those in
 /// a list.
 fn changes(view: &Value, patch: &Value) -> Vec<(String, State)> {
-    let of = |value: &Value| serde_json::from_str::<State>(&value.get("state")?.to_string()).ok();
+    let of = |value: &Value| json::from_value::<State>(value.get("state")?).ok();
     let head = |value: &Value| value["head"]["name"].as_str().map(str::to_owned);
     let own = of(&patch["head"]).and_then(|state| Some((head(view)?, state)));
     let listed = patch["links"].as_object().into_iter().flatten();
