@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod cluster_forms;
 pub mod clusters;
+pub mod counts;
 pub mod drafts;
 pub mod events;
 pub mod findings;

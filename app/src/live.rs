@@ -1,10 +1,13 @@
 //! Live numbers: one event stream per tab (UX 6). The page starts with what the server rendered, then follows the stream.
 //!
 //! Wire: `snapshot` carries the page's whole view as JSON, `patch` a JSON merge patch (RFC 7396) to the last one, `tick`
-//! says that nothing changed, `bye` why the stream ends. `live/browser.rs` is the half that talks to the browser.
+//! says that nothing changed, `bye` why the stream ends. Beside the view's own members stands [`COUNTS`], which the frame shows.
+//! `live/browser.rs` is the half that talks to the browser.
 
 use leptos::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
+
+use crate::visitor::Counts;
 
 pub mod merge;
 pub mod news;
@@ -13,6 +16,9 @@ pub mod news;
 mod browser;
 #[cfg(feature = "hydrate")]
 pub(crate) use browser::lead_to_sign_in;
+
+/// The member of a stream's JSON that says how many links and clusters there are.
+pub const COUNTS: &str = "_counts";
 
 /// How fresh the numbers on the page are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,15 +42,18 @@ pub struct Feed {
     pub paused: RwSignal<bool>,
     /// What changed its state, for the polite region: one text per 5 s.
     pub news: RwSignal<String>,
+    /// What the rail shows.
+    pub counts: RwSignal<Counts>,
 }
 
 impl Feed {
-    /// Makes the tab's feed and offers it to all pages.
-    pub fn provide() -> Self {
+    /// Makes the tab's feed and offers it to all pages; `counts` are those of the page that was loaded.
+    pub fn provide(counts: Counts) -> Self {
         let feed = Self {
             freshness: RwSignal::new(Freshness::Off),
             paused: RwSignal::new(false),
             news: RwSignal::new(String::new()),
+            counts: RwSignal::new(counts),
         };
         provide_context(feed);
         feed
@@ -52,7 +61,7 @@ impl Feed {
 
     /// Returns the tab's feed; outside of the frame one that nobody looks at.
     pub fn of_tab() -> Self {
-        use_context().unwrap_or_else(Self::provide)
+        use_context().unwrap_or_else(|| Self::provide(Counts::default()))
     }
 }
 

@@ -10,6 +10,15 @@ pub struct Visitor {
     /// `None` before sign-in.
     pub actor: Option<Actor>,
     pub theme: Theme,
+    /// As they were when the page was made.
+    pub counts: Counts,
+}
+
+/// How many links and clusters there are; `None` of what the visitor may not see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub links: Option<i64>,
+    pub clusters: Option<i64>,
 }
 
 /// Light or dark; the choice is a cookie, so the first paint is right.

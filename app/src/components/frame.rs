@@ -2,12 +2,13 @@
 
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_router::components::{A, Outlet};
+use model::format::grouped;
 
 use super::icon::{Glyph, Icon};
 use crate::{
     fns::session::{SetTheme, SignOut},
     live::{Feed, Freshness},
-    visitor::{Theme, Visitor},
+    visitor::{Counts, Theme, Visitor},
 };
 
 /// Returns who looks at the page.
@@ -18,7 +19,7 @@ pub fn visitor() -> Visitor {
 /// The layout of all pages that need a sign-in.
 #[component]
 pub fn Frame() -> impl IntoView {
-    let feed = Feed::provide();
+    let feed = Feed::provide(visitor().counts);
     let is_stale = move || matches!(feed.freshness.get(), Freshness::Stale(_));
     #[cfg(feature = "hydrate")]
     crate::keys::listen();
@@ -38,7 +39,7 @@ pub fn Frame() -> impl IntoView {
             <span class="zone" title="All times are UTC">"UTC"</span>
             <AccountMenu />
         </header>
-        <Rail />
+        <Rail counts=feed.counts />
         <main id="content" tabindex="-1" class:stale=is_stale>
             <Outlet />
         </main>
@@ -80,20 +81,30 @@ fn Mark() -> impl IntoView {
 }
 
 #[component]
-fn Rail() -> impl IntoView {
+fn Rail(counts: RwSignal<Counts>) -> impl IntoView {
+    type Count = fn(&Counts) -> Option<i64>;
+    let none: Count = |_| None;
     let entries = [
-        ("/", Glyph::Map, "Map"),
-        ("/links", Glyph::Link, "Links"),
-        ("/clusters", Glyph::Cluster, "Clusters"),
-        ("/events", Glyph::Events, "Events"),
-        ("/account", Glyph::Account, "Account"),
+        ("/", Glyph::Map, "Map", none),
+        ("/links", Glyph::Link, "Links", |counts| counts.links),
+        ("/clusters", Glyph::Cluster, "Clusters", |counts| {
+            counts.clusters
+        }),
+        ("/events", Glyph::Events, "Events", none),
+        ("/account", Glyph::Account, "Account", none),
     ];
-    let entries = entries.map(|(href, glyph, word)| {
+    let entries = entries.map(|(href, glyph, word, count)| {
+        let count = move || {
+            counts
+                .with(count)
+                .map(|count| format!(" {}", grouped(count)))
+        };
         view! {
             <li>
                 <A href=href exact={href == "/"}>
                     <Icon glyph=Signal::stored(glyph) />
                     {word}
+                    <span class="count num">{count}</span>
                 </A>
             </li>
         }

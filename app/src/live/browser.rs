@@ -10,8 +10,8 @@ use serde_json::Value;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{EventSource, MessageEvent, VisibilityState};
 
-use super::{Feed, Freshness, View, merge, news::News};
-use crate::json;
+use super::{COUNTS, Feed, Freshness, View, merge, news::News};
+use crate::{json, visitor::Counts};
 
 /// Seconds without an event after which numbers are stale.
 const STALE_S: u32 = 5;
@@ -193,12 +193,18 @@ fn hear(stream: &Rc<RefCell<Stream>>, kind: &str, event: &MessageEvent) {
     }
     state.last_id = event.last_event_id();
     let (view, show, feed) = (state.json.clone(), state.show.clone(), state.feed);
+    let counts = state.json.get(COUNTS).map(json::from_value::<Counts>);
     // Showing runs effects, which may come back here.
     drop(state);
     if feed.paused.get_untracked() {
         return feed.freshness.set(Freshness::Paused);
     }
     feed.freshness.set(Freshness::Live);
+    if let Some(Ok(counts)) = counts
+        && counts != feed.counts.get_untracked()
+    {
+        feed.counts.set(counts);
+    }
     if kind != "tick" {
         show(&view);
     }

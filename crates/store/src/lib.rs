@@ -14,6 +14,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod clusters;
+pub mod counts;
 pub mod decisions;
 pub mod drafts;
 pub mod events;
@@ -39,6 +40,7 @@ mod testing;
 mod url;
 
 pub use clusters::Cluster;
+pub use counts::Counts;
 pub use database::{By, Expect, Store};
 pub use decisions::Decision;
 pub use drafts::{Draft, DraftChange, ListedDraft, NewDraft};

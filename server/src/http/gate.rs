@@ -6,10 +6,10 @@
 use std::net::SocketAddr;
 
 use app::{
-    api::accounts,
+    api::{accounts, counts},
     caller::Caller,
     pages::address::encoded,
-    visitor::{THEME_COOKIE, Theme, Visitor},
+    visitor::{Counts, THEME_COOKIE, Theme, Visitor},
 };
 use axum::{
     extract::{ConnectInfo, Request, State},
@@ -28,12 +28,15 @@ pub async fn enter(State(api): State<Api>, request: Request, next: Next) -> Resp
     if let Err(problem) = same_site(&parts) {
         return reader.tell(problem);
     }
-    let caller = match caller_of(&api, &parts).await {
+    let mut caller = match caller_of(&api, &parts).await {
         Ok(caller) => caller,
         Err(problem) => return unavailable(&parts, reader, problem),
     };
     if let Some(elsewhere) = way_elsewhere(&caller, &parts).await {
         return elsewhere;
+    }
+    if is_page(&parts) {
+        count(&mut caller).await;
     }
     parts.extensions.insert(caller);
     next.run(Request::from_parts(parts, body)).await
@@ -61,6 +64,7 @@ async fn caller_of(api: &Api, request: &Parts) -> Result<Caller, Problem> {
     let visitor = Visitor {
         actor: person.as_ref().map(|person| person.actor.clone()),
         theme: Theme::of(theme),
+        counts: Counts::default(),
     };
     let peer = request.extensions.get::<ConnectInfo<SocketAddr>>();
     let address = peer.map(|info| client::address_of(info.0.ip(), headers, api.trusted_proxies()));
@@ -76,13 +80,28 @@ async fn caller_of(api: &Api, request: &Parts) -> Result<Caller, Problem> {
     })
 }
 
+/// Says whether a document is asked for, and no function or stream.
+fn is_page(request: &Parts) -> bool {
+    let path = request.uri.path();
+    !path.starts_with("/fn/") && path != "/live"
+}
+
+/// Counts what the rail shows. A page is worth more than its rail: without numbers it is shown all the same.
+async fn count(caller: &mut Caller) {
+    if let Some(person) = &caller.person
+        && let Ok(counts) = counts::of(&caller.context, &person.actor).await
+    {
+        caller.visitor.counts = counts;
+    }
+}
+
 /// Where somebody is sent who may not see what was asked for yet.
 async fn way_elsewhere(caller: &Caller, request: &Parts) -> Option<Response> {
-    let path = request.uri.path();
     // Server functions and streams answer for themselves.
-    if path.starts_with("/fn/") || path == "/live" {
+    if !is_page(request) {
         return None;
     }
+    let path = request.uri.path();
     let wants_set_up = path == "/setup";
     if caller.person.is_none() || wants_set_up {
         match accounts::setup_needed(&caller.context).await {

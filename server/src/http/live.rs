@@ -11,7 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use app::{api::accounts, caller::Caller, live::merge, pages::views};
+use app::{
+    api::{accounts, counts},
+    caller::Caller,
+    live::{COUNTS, merge},
+    pages::views,
+    visitor::Counts,
+};
 use axum::{
     Extension,
     extract::{Query, State},
@@ -30,7 +36,7 @@ use super::Api;
 
 /// Time between two events.
 const TICK: Duration = Duration::from_secs(1);
-/// Ticks between two looks whether the session still is good.
+/// Ticks between two looks whether the session still is good, and how many links and clusters there are.
 const SESSION_TICKS: u64 = 3;
 /// Streams that one person may have open.
 const STREAMS_EACH: usize = 20;
@@ -148,6 +154,7 @@ pub async fn stream(
         caller,
         tick: 0,
         view: known,
+        counts: Counts::default(),
         clock,
         over: false,
     };
@@ -171,6 +178,8 @@ struct Tab {
     tick: u64,
     /// What the tab shows, `None` before its first event.
     view: Option<Value>,
+    /// What the rail shows, looked at as often as the session.
+    counts: Counts,
     clock: Interval,
     over: bool,
 }
@@ -223,8 +232,14 @@ impl Tab {
     async fn look(&mut self) -> Option<Event> {
         let context = self.api.context().ok()?;
         let person = self.caller.person.as_ref()?;
+        // The first event tells them too.
+        if self.tick % SESSION_TICKS == 1
+            && let Ok(counts) = counts::of(&context, &person.actor).await
+        {
+            self.counts = counts;
+        }
         let view = match views::of_page(&context, person, &self.page).await {
-            Ok(view) => view,
+            Ok(view) => with_counts(view, &self.counts),
             Err(problem) if problem.status >= 500 => return None,
             Err(_) => return Some(self.end("gone")),
         };
@@ -251,6 +266,14 @@ impl Tab {
         self.over = true;
         bye(why)
     }
+}
+
+/// Adds what the rail shows to a page's view.
+fn with_counts(mut view: Value, counts: &Counts) -> Value {
+    if let (Value::Object(members), Ok(counts)) = (&mut view, serde_json::to_value(counts)) {
+        members.insert(COUNTS.to_owned(), counts);
+    }
+    view
 }
 
 fn bye(why: &str) -> Event {

@@ -31,3 +31,24 @@ async fn one_stream_too_many_is_told_why_it_ends_and_the_others_go_on() {
     let event = event.unwrap().unwrap();
     assert!(event.starts_with(b"event: snapshot"), "{event:?}");
 }
+
+#[tokio::test]
+async fn the_rail_counts_links_and_clusters_in_the_first_html_and_by_the_stream() {
+    let (site, browser) = Site::set_up().await;
+    let none = browser.open("/account").await;
+    none.assert_has("Links 0");
+    none.assert_has("Clusters 0");
+    site.harness.with_link().await;
+    let some = browser.open("/account").await;
+    some.assert_has("Links 1");
+    some.assert_has("Clusters 2");
+    let ask = browser
+        .request("GET", "/live?page=/clusters")
+        .body(Body::empty())
+        .unwrap();
+    let stream = site.router.clone().oneshot(ask).await.unwrap();
+    let (event, _) = stream.into_body().into_data_stream().into_future().await;
+    let event = String::from_utf8(event.unwrap().unwrap().to_vec()).unwrap();
+    let counts = r#""_counts":{"clusters":2,"links":1}"#;
+    assert!(event.contains(counts), "{event}");
+}
