@@ -4,9 +4,11 @@
 //! Values are evenly spaced, oldest first; `None` was not measured and leaves a gap.
 
 mod axis;
+mod band;
 mod words;
 
-pub use axis::{Tick, nice_max, nice_max_ms, time_ticks, value_ticks};
+pub use axis::{Tick, nice_max, time_ticks, value_ticks};
+pub use band::{Band, BandChart, HIGHEST_MS, band_chart};
 pub use words::{TableRow, describe, table};
 
 /// Most points of a drawn series.
@@ -47,18 +49,21 @@ impl Frame {
     }
 }
 
-/// What a line chart is drawn from: a line, and a band from the line up to a second series where there is one.
+/// What a line chart is drawn from.
 #[derive(Clone, Copy, Debug)]
 pub struct Lines<'v> {
     pub values: &'v [Option<f64>],
-    /// Upper edge of the band, such as the 99th percentile above the median; empty for an area down to 0.
-    pub upper: &'v [Option<f64>],
     /// Time of the last value, milliseconds since the epoch UTC.
     pub end_ms: i64,
-    /// Time between two values.
+    /// Time between two values, milliseconds.
     pub step_ms: i64,
-    /// Returns the upper edge of the plot for the largest value.
-    pub round: fn(f64) -> f64,
+}
+
+impl Lines<'_> {
+    /// Returns the time from the first value to the last, milliseconds.
+    fn span_ms(&self) -> i64 {
+        self.step_ms * (self.values.len().max(2) as i64 - 1)
+    }
 }
 
 /// A line chart ready to be drawn.
@@ -66,7 +71,7 @@ pub struct Lines<'v> {
 pub struct LineChart {
     /// Path of the line.
     pub line: String,
-    /// Path of the filled band or area.
+    /// Path of the area below the line.
     pub area: String,
     /// Value at the upper edge of the plot.
     pub max: f64,
@@ -76,15 +81,18 @@ pub struct LineChart {
 
 /// Lays out a line chart; `label` writes a value of the vertical axis.
 pub fn line_chart(lines: &Lines<'_>, frame: &Frame, label: impl Fn(f64) -> String) -> LineChart {
-    let all = lines.values.iter().chain(lines.upper);
-    let max = (lines.round)(all.filter_map(|value| finite(*value)).fold(0.0, f64::max));
-    let count = lines.values.len();
-    let span_ms = lines.step_ms * (count.max(2) as i64 - 1);
+    let all = lines.values.iter().filter_map(|value| finite(*value));
+    let max = nice_max(all.fold(0.0, f64::max));
+    let ground: Vec<_> = lines
+        .values
+        .iter()
+        .map(|value| value.map(|_| 0.0))
+        .collect();
     LineChart {
-        line: line(&reduced(lines.values), count, frame, max),
-        area: area(lines, frame, max),
+        line: line(&reduced(lines.values), lines.values.len(), frame, max),
+        area: area(&ground, lines.values, frame, max),
         max,
-        x_ticks: time_ticks(lines.end_ms, span_ms, frame),
+        x_ticks: time_ticks(lines.end_ms, lines.span_ms(), frame),
         y_ticks: value_ticks(max, frame, label),
     }
 }
@@ -186,18 +194,12 @@ fn line(points: &[Point], count: usize, frame: &Frame, max: f64) -> String {
     path
 }
 
-/// Draws closed shapes between the line and the series above it, or the bottom.
-fn area(lines: &Lines<'_>, frame: &Frame, max: f64) -> String {
-    let count = lines.values.len();
-    let edges: Vec<Option<(f64, f64)>> = (0..count)
-        .map(|index| {
-            let value = finite(lines.values[index])?;
-            if lines.upper.is_empty() {
-                return Some((0.0, value));
-            }
-            Some((value, finite(*lines.upper.get(index)?)?))
-        })
-        .collect();
+/// Draws closed shapes between two series, where both are known.
+fn area(lower: &[Option<f64>], upper: &[Option<f64>], frame: &Frame, max: f64) -> String {
+    let count = lower.len();
+    let both =
+        |(lower, upper): (&Option<f64>, &Option<f64>)| Some((finite(*lower)?, finite(*upper)?));
+    let edges: Vec<Option<(f64, f64)>> = lower.iter().zip(upper).map(both).collect();
     let edge = |of: fn((f64, f64)) -> f64| edges.iter().map(|e| e.map(of)).collect::<Vec<_>>();
     let (lower, upper) = (reduced(&edge(|e| e.0)), reduced(&edge(|e| e.1)));
     let mut path = String::new();

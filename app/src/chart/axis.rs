@@ -40,19 +40,6 @@ pub fn nice_max(value: f64) -> f64 {
         .unwrap_or(unit)
 }
 
-/// Returns the least round span from `ms` up, whose half is round too: up to 50 s as numbers are, then in minutes and hours.
-pub fn nice_max_ms(ms: f64) -> f64 {
-    const MINUTE: f64 = MS_PER_MINUTE as f64;
-    if ms.is_nan() || ms <= MINUTE * 5.0 / 6.0 {
-        return nice_max(ms);
-    }
-    [1.0, 2.0, 10.0, 20.0, 60.0, 120.0, 600.0, 1_200.0]
-        .into_iter()
-        .map(|minutes| minutes * MINUTE)
-        .find(|round| *round >= ms)
-        .unwrap_or_else(|| nice_max(ms))
-}
-
 /// Returns ticks at 0, a half and the whole of `max`, bottom first.
 pub fn value_ticks(max: f64, frame: &Frame, label: impl Fn(f64) -> String) -> Vec<Tick> {
     let tick = |share: f64| Tick {

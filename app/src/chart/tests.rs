@@ -65,43 +65,28 @@ fn long_series_keep_their_extremes_within_the_limit() {
 }
 
 #[test]
-fn a_band_lies_between_both_series_and_an_area_on_the_ground() {
-    let (p50, p99) = (known(&[1.0, 2.0]), known(&[3.0, 4.0]));
-    let lines = |upper| Lines {
-        values: &p50,
-        upper,
+fn an_area_lies_between_the_line_and_the_ground() {
+    let values = known(&[1.0, 4.0]);
+    let lines = Lines {
+        values: &values,
         end_ms: 60_000,
         step_ms: 60_000,
-        round: nice_max,
     };
-    let label = |value: f64| format!("{value}");
-    let frame = Frame::filling(10.0, 10.0);
-    let band = line_chart(&lines(&p99), &frame, label);
-    assert_eq!(band.max, 5.0);
-    assert_eq!(band.line, "M0.0 8.0L10.0 6.0");
-    assert_eq!(band.area, "M0.0 4.0L10.0 2.0L10.0 6.0L0.0 8.0Z");
-    let area = line_chart(&lines(&[]), &frame, label);
-    assert_eq!(area.area, "M0.0 5.0L10.0 0.0L10.0 10.0L0.0 10.0Z");
-    let labels: Vec<_> = band.y_ticks.iter().map(|t| t.label.as_str()).collect();
+    let chart = line_chart(&lines, &Frame::filling(10.0, 10.0), |value| {
+        format!("{value}")
+    });
+    assert_eq!(chart.max, 5.0);
+    assert_eq!(chart.line, "M0.0 8.0L10.0 2.0");
+    assert_eq!(chart.area, "M0.0 8.0L10.0 2.0L10.0 10.0L0.0 10.0Z");
+    let labels: Vec<_> = chart.y_ticks.iter().map(|t| t.label.as_str()).collect();
     assert_eq!(labels, ["0", "2.5", "5"]);
 }
 
 #[test]
 fn a_band_ends_where_either_series_is_unknown() {
-    let (p50, p99) = (
-        known(&[1.0; 5]),
-        [Some(2.0), Some(2.0), None, Some(2.0), Some(2.0)],
-    );
-    let lines = Lines {
-        values: &p50,
-        upper: &p99,
-        end_ms: 0,
-        step_ms: 5_000,
-        round: nice_max,
-    };
-    let chart = line_chart(&lines, &FRAME, whole);
-    assert_eq!(chart.area.matches('Z').count(), 2);
-    assert_eq!(chart.line.matches('M').count(), 1);
+    let lower = known(&[1.0; 5]);
+    let upper = [Some(2.0), Some(2.0), None, Some(2.0), Some(2.0)];
+    assert_eq!(area(&lower, &upper, &FRAME, 5.0).matches('Z').count(), 2);
 }
 
 #[test]
@@ -131,24 +116,6 @@ fn the_vertical_axis_ends_at_a_round_number() {
     ] {
         let found = nice_max(value);
         assert!((found - max).abs() < 1e-9, "{value}: {found}");
-    }
-}
-
-#[test]
-fn spans_have_a_round_edge_and_a_round_half() {
-    const MINUTE: f64 = 60_000.0;
-    for (ms, max) in [
-        (0.0, 1.0),
-        (f64::NAN, 1.0),
-        (1_240.0, 2_000.0),
-        (49_000.0, 50_000.0),
-        (55_000.0, MINUTE),
-        (3.0 * MINUTE, 10.0 * MINUTE),
-        (60.0 * MINUTE, 60.0 * MINUTE),
-        (130.0 * MINUTE, 600.0 * MINUTE),
-    ] {
-        let found = nice_max_ms(ms);
-        assert!((found - max).abs() < 1e-6, "{ms}: {found}");
     }
 }
 

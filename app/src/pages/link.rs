@@ -115,6 +115,7 @@ pub struct Series {
     pub records_per_s: Vec<Option<f64>>,
     pub bytes_per_s: Vec<Option<f64>>,
     pub lag_time_ms: Vec<Option<f64>>,
+    pub p5_ms: Vec<Option<f64>>,
     pub p50_ms: Vec<Option<f64>>,
     pub p99_ms: Vec<Option<f64>>,
 }

@@ -18,6 +18,7 @@ pub struct Sample {
     pub bytes_per_s: f64,
     pub lag_records: Option<i64>,
     pub lag_time_ms: Option<i64>,
+    pub p5_ms: Option<f64>,
     pub p50_ms: Option<f64>,
     pub p99_ms: Option<f64>,
 }
@@ -31,6 +32,7 @@ impl Sample {
             bytes_per_s: status.rates.bytes_per_s,
             lag_records: status.lag_records,
             lag_time_ms: status.lag_time_ms,
+            p5_ms: status.latency.map(|latency| latency.p5_ms),
             p50_ms: status.latency.map(|latency| latency.p50_ms),
             p99_ms: status.latency.map(|latency| latency.p99_ms),
         }
@@ -46,6 +48,7 @@ pub struct History {
     pub bytes_per_s: Vec<Option<f64>>,
     pub lag_records: Vec<Option<f64>>,
     pub lag_time_ms: Vec<Option<f64>>,
+    pub p5_ms: Vec<Option<f64>>,
     pub p50_ms: Vec<Option<f64>>,
     pub p99_ms: Vec<Option<f64>>,
 }
@@ -72,6 +75,7 @@ impl History {
             bytes_per_s: column(|s| Some(s.bytes_per_s)),
             lag_records: column(|s| s.lag_records.map(|lag| lag as f64)),
             lag_time_ms: column(|s| s.lag_time_ms.map(|lag| lag as f64)),
+            p5_ms: column(|s| s.p5_ms),
             p50_ms: column(|s| s.p50_ms),
             p99_ms: column(|s| s.p99_ms),
         }

@@ -149,6 +149,7 @@ pub struct ThrottledBy {
 /// Record timestamp to acknowledged write, last 60 s, live records only.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
+    pub p5_ms: f64,
     pub p50_ms: f64,
     pub p99_ms: f64,
     pub max_ms: f64,

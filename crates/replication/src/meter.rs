@@ -235,6 +235,7 @@ impl LatencyMeter {
             all.add(window).expect("all windows have the same bounds");
         }
         (!all.is_empty()).then(|| Latency {
+            p5_ms: all.value_at_quantile(0.05) as f64,
             p50_ms: all.value_at_quantile(0.50) as f64,
             p99_ms: all.value_at_quantile(0.99) as f64,
             max_ms: all.max() as f64,
@@ -321,6 +322,9 @@ mod tests {
         meter.record(-3, 1);
         assert!(meter.clock_skew);
         assert_eq!(meter.latency().unwrap().p50_ms, 5.0);
+        meter.record(2, 10);
+        let latency = meter.latency().unwrap();
+        assert_eq!((latency.p5_ms, latency.p99_ms), (2.0, 5.0));
         for second in 1..=70 {
             meter.mark(second * 1000);
         }

@@ -37,6 +37,7 @@ fn status(topics: Vec<TopicStatus>) -> LinkStatus {
         lag_records: None,
         lag_time_ms: Some(1_500),
         latency: Some(Latency {
+            p5_ms: 1.0,
             p50_ms: 2.0,
             p99_ms: 9.0,
             max_ms: 20.0,

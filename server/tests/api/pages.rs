@@ -117,6 +117,7 @@ impl Browser {
             lag_records: Some(812),
             lag_time_ms: Some(900),
             latency: Some(Latency {
+                p5_ms: 4.0,
                 p50_ms: 11.0,
                 p99_ms: 38.0,
                 max_ms: 90.0,

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use model::{format, sample::STEP_MS};
 
 use super::{OverviewView, Series};
-use crate::chart::{self, Frame, LineChart, Lines, TableRow, Tick};
+use crate::chart::{self, Band, BandChart, Frame, LineChart, Lines, TableRow, Tick};
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 268.0;
@@ -27,15 +27,21 @@ const LATENCY: Frame = Frame {
 #[derive(Clone, Debug, PartialEq)]
 struct Drawing {
     rate: LineChart,
-    latency: LineChart,
+    latency: BandChart,
     summary: String,
 }
 
 fn drawing(series: &Series) -> Drawing {
-    let lines = |values, upper, round| Lines {
-        values,
-        upper,
-        round,
+    let rates = Lines {
+        values: &series.records_per_s,
+        end_ms: series.end_ms,
+        step_ms: STEP_MS,
+    };
+    let latencies = Band {
+        low: &series.p5_ms,
+        middle: &series.p50_ms,
+        high: &series.p99_ms,
+        rate: &series.records_per_s,
         end_ms: series.end_ms,
         step_ms: STEP_MS,
     };
@@ -43,18 +49,11 @@ fn drawing(series: &Series) -> Drawing {
     let rate = "Records per second";
     let rate = chart::describe(rate, &series.records_per_s, STEP_MS, format::rate);
     let latency = chart::describe("Median latency", &series.p50_ms, STEP_MS, milliseconds);
+    let history = chart::band_chart(&latencies, &LATENCY, axis_span);
     Drawing {
-        rate: chart::line_chart(
-            &lines(&series.records_per_s, &[], chart::nice_max),
-            &RATE,
-            axis_number,
-        ),
-        latency: chart::line_chart(
-            &lines(&series.p50_ms, &series.p99_ms, chart::nice_max_ms),
-            &LATENCY,
-            axis_span,
-        ),
-        summary: format!("{rate} {latency}"),
+        rate: chart::line_chart(&rates, &RATE, axis_number),
+        summary: format!("{rate} {latency}{}", in_words(&history)),
+        latency: history,
     }
 }
 
@@ -66,11 +65,21 @@ fn axis_number(value: f64) -> String {
     }
 }
 
-/// A span at the axis: from a minute on in its largest unit alone.
+/// A latency at the axis: a whole number of its largest unit.
 fn axis_span(ms: f64) -> String {
-    match ms {
-        ms if ms < 60_000.0 => format::latency(Some(ms)),
-        ms => format::span_short(ms as i64),
+    match ms as i64 {
+        ms @ ..1_000 => format!("{ms} ms"),
+        ms @ ..60_000 => format!("{} s", ms / 1_000),
+        ms @ ..3_600_000 => format!("{} min", ms / 60_000),
+        ms => format!("{} h", ms / 3_600_000),
+    }
+}
+
+/// Says what the hatching says.
+fn in_words(latency: &BandChart) -> &'static str {
+    match latency.catching_up.as_str() {
+        "" => "",
+        _ => " A part of that time only history was copied, which has no latency.",
     }
 }
 
@@ -112,7 +121,14 @@ fn Picture(series: Memo<Series>) -> impl IntoView {
         Signal::derive(move || drawing.with(|drawing| of(drawing).clone()))
     };
     let (area, line) = (path(|d| &d.rate.area), path(|d| &d.rate.line));
-    let (band, median) = (path(|d| &d.latency.area), path(|d| &d.latency.line));
+    let (band, median) = (path(|d| &d.latency.band), path(|d| &d.latency.line));
+    let history = path(|d| &d.latency.catching_up);
+    let caption_of_latency = move || {
+        drawing.with(|drawing| match drawing.latency.catching_up.as_str() {
+            "" => "Latency: p50, band p5 to p99",
+            _ => "Latency p50, p5 to p99; hatched: catching up",
+        })
+    };
     let left = chart::coordinate(LEFT);
     let caption = |frame: &Frame| chart::coordinate(frame.top - 8.0);
     view! {
@@ -125,7 +141,7 @@ fn Picture(series: Memo<Series>) -> impl IntoView {
             <title id="minutes-name">"Records per second and latency, last 15 minutes"</title>
             <desc id="minutes-summary">{move || drawing.with(|drawing| drawing.summary.clone())}</desc>
             <text class="caption" x=left.clone() y=caption(&RATE)>"Records/s"</text>
-            <text class="caption" x=left y=caption(&LATENCY)>"Latency: p50, band up to p99"</text>
+            <text class="caption" x=left y=caption(&LATENCY)>{caption_of_latency}</text>
             {move || drawing.with(|drawing| (
                 levels(&drawing.rate.y_ticks, &RATE),
                 levels(&drawing.latency.y_ticks, &LATENCY),
@@ -133,28 +149,39 @@ fn Picture(series: Memo<Series>) -> impl IntoView {
             ))}
             <path class="area" d=move || area.get() />
             <path class="line" d=move || line.get() />
+            <defs>
+                <pattern id="history" width="6" height="6" patternUnits="userSpaceOnUse">
+                    <path class="hatch" d="M0 6L6 0M-1 1L1 -1M5 7L7 5" />
+                </pattern>
+            </defs>
+            <path fill="url(#history)" d=move || history.get() />
             <path class="band" d=move || band.get() />
             <path class="line" d=move || median.get() />
         </svg>
     }
 }
 
-/// Draws the horizontal lines with their values.
+/// Draws the horizontal lines with their values. A phone has no room for those between the ends of a low plot.
 fn levels(ticks: &[Tick], frame: &Frame) -> impl IntoView + use<> {
     let (from, to) = (
         chart::coordinate(frame.left),
         chart::coordinate(frame.left + frame.width),
     );
     let words_at = chart::coordinate(frame.left - 8.0);
-    let level = |tick: &Tick| {
+    let level = |(index, tick): (usize, &Tick)| {
+        let is_end = index == 0 || index + 1 == ticks.len();
+        let class = match is_end || frame.height > LATENCY.height {
+            true => "level",
+            false => "level between",
+        };
         let (at, label) = (tick.at.clone(), tick.label.clone());
         let (from, to, words_at) = (from.clone(), to.clone(), words_at.clone());
         view! {
             <line class="grid" x1=from x2=to y1=at.clone() y2=at.clone() />
-            <text class="level" x=words_at y=at dy="4">{label}</text>
+            <text class=class x=words_at y=at dy="4">{label}</text>
         }
     };
-    ticks.iter().map(level).collect_view()
+    ticks.iter().enumerate().map(level).collect_view()
 }
 
 fn times(ticks: &[Tick]) -> impl IntoView + use<> {
@@ -190,6 +217,7 @@ fn NumbersTable(series: Memo<Series>) -> impl IntoView {
                         <tr>
                             <th scope="col">"Minute"</th>
                             <th scope="col" class="num">"Records/s"</th>
+                            <th scope="col" class="num">"Latency p5"</th>
                             <th scope="col" class="num">"Latency p50"</th>
                             <th scope="col" class="num">"Latency p99"</th>
                         </tr>
@@ -209,7 +237,7 @@ fn table(series: &Series) -> Vec<(String, Vec<String>)> {
         STEP_MS,
         format::rate,
     );
-    let latencies = [series.p50_ms.as_slice(), series.p99_ms.as_slice()];
+    let latencies = [&series.p5_ms, &series.p50_ms, &series.p99_ms].map(Vec::as_slice);
     let latencies = chart::table(&latencies, series.end_ms, STEP_MS, milliseconds);
     let joined = |(rate, latency): (TableRow, TableRow)| {
         let cells = rate.cells.into_iter().chain(latency.cells);

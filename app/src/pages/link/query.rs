@@ -214,6 +214,7 @@ fn series(history: &History) -> Series {
         records_per_s: history.records_per_s.clone(),
         bytes_per_s: history.bytes_per_s.clone(),
         lag_time_ms: history.lag_time_ms.clone(),
+        p5_ms: history.p5_ms.clone(),
         p50_ms: history.p50_ms.clone(),
         p99_ms: history.p99_ms.clone(),
     }
