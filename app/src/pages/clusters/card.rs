@@ -100,7 +100,7 @@ pub fn CardActions(
             class="button danger"
             lacking=lacking
         />
-        <span class="hint">{hint}</span>
+        {hint.map(|hint| view! { <span class="hint">{hint}</span> })}
     }
 }
 
