@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use kafka::fetch::FetchKey;
-use model::{finding::Finding, problem::Problem};
+use model::{
+    finding::{Finding, FindingKind},
+    problem::Problem,
+};
 
 use super::{
     decode::Payload, event::PartitionId, queued::Queued, traffic::ConnectionKey, worker::HeldBack,
@@ -106,8 +109,8 @@ pub(super) struct Partition {
     pub(super) quiet: Quiet,
     /// The control write that must be acknowledged before it takes over again.
     pub(super) renewal: Option<u64>,
-    /// The finding that it is held by once the claim was renewed and it is found again.
-    pub(super) doubted: Option<String>,
+    /// What it is held by once the claim was renewed and the like is found again.
+    pub(super) doubted: Option<FindingKind>,
     /// A range that the destination refused; sent record by record.
     pub(super) singly: Option<(i64, i64)>,
     /// A record that was refused alone; judged when nothing is in flight any more.

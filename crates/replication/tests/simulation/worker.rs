@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use model::link::{Isolation, Phase, Rename, Timestamps, TopicSelection};
+use model::{
+    finding::FindingKind,
+    link::{Isolation, Phase, Rename, Timestamps, TopicSelection},
+};
 use replication::protocol::{
     bootstrap::bootstrap,
     claim::{self, Claimant, Claimed, Slot, SlotError, read_slot},
@@ -103,7 +106,7 @@ struct Part {
     wait_until_ms: i64,
     acknowledged_end: Option<i64>,
     /// The finding that it is held by once the claim was renewed and it is found again.
-    doubted: Option<String>,
+    doubted: Option<FindingKind>,
     /// Source leader epoch of the stored position.
     stored_epoch: i32,
 }
@@ -397,10 +400,10 @@ impl Work {
                     .await;
             }
             Ok(Outcome::Held(finding)) => {
-                // Another may own the slot by now: first the claim is renewed, and the same must be found again.
-                let doubted = part.doubted.replace(finding.id.clone());
-                let again = doubted.as_ref() == Some(&finding.id);
+                // Another may own the slot by now: first the claim is renewed, and the like must be found again.
+                let again = part.doubted.take() == Some(finding.kind);
                 if !again && self.mutation != Mutation::HeldUnrenewed {
+                    part.doubted = Some(finding.kind);
                     return self.renew().await;
                 }
                 let text = format!("held by {:?} at p{index}", finding.kind);

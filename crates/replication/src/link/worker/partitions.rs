@@ -171,6 +171,7 @@ impl Worker {
         let Some(slot) = self.slots.get(&partition.slot) else {
             return;
         };
+        partition.doubted = None;
         let identity = &mut partition.identity;
         if partition.position.is_none() {
             let stored = slot.state.position(

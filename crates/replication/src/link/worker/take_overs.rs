@@ -194,13 +194,13 @@ impl Worker {
     }
 
     /// Holds a partition. Who stood still may have judged by a position that is not the newest any more: first the claim is
-    /// renewed, and the same must be found again.
+    /// renewed, and the like must be found again; its range may grow meanwhile.
     fn found(&mut self, id: PartitionId, finding: Finding) {
         let partition = &mut self.partitions[id.0];
-        let doubted = partition.doubted.replace(finding.id.clone());
-        let again = doubted.as_ref() == Some(&finding.id);
+        let again = partition.doubted.take() == Some(finding.kind);
         match self.slots.get_mut(&partition.slot).filter(|_| !again) {
             Some(slot) => {
+                partition.doubted = Some(finding.kind);
                 partition.renewal = Some(slot.renewal());
                 partition.stage = Stage::Settling;
             }
