@@ -246,10 +246,11 @@ macro_rules! number_keys {
 impl<'de> Deserializer<'de> for Key<'de> {
     type Error = Unread;
 
-    number_keys!(deserialize_i32 visit_i32 deserialize_i64 visit_i64 deserialize_u64 visit_u64);
+    number_keys!(deserialize_i16 visit_i16 deserialize_i32 visit_i32 deserialize_i64 visit_i64);
+    number_keys!(deserialize_u16 visit_u16 deserialize_u32 visit_u32 deserialize_u64 visit_u64);
 
     forward_to_deserialize_any! {
-        bool i8 i16 i128 u8 u16 u32 u128 f32 f64 char str string bytes byte_buf option unit unit_struct seq tuple
+        bool i8 i128 u8 u128 f32 f64 char str string bytes byte_buf option unit unit_struct seq tuple
         tuple_struct map struct identifier ignored_any
     }
 

@@ -160,10 +160,11 @@ pub fn build_batch(
 /// # Errors
 /// As [`build_batch`], and [`RecordsError::Malformed`] for offsets that do not fit one batch.
 pub(crate) fn build_sparse(
-    records: &[(i64, NewRecord)],
+    records: impl IntoIterator<Item = (i64, NewRecord)>,
     codec: Codec,
 ) -> Result<BatchView, RecordsError> {
-    let base_offset = records.first().map_or(0, |(offset, _)| *offset);
+    let mut records = records.into_iter().peekable();
+    let base_offset = records.peek().map_or(0, |(offset, _)| *offset);
     let mut writer = Writer::default();
     let mut body = Vec::new();
     for (index, (offset, record)) in (0_i32..).zip(records) {
@@ -171,7 +172,7 @@ pub(crate) fn build_sparse(
         let delta = delta.and_then(|delta| i32::try_from(delta).ok());
         let delta = delta.filter(|delta| index == 0 || *delta > writer.last_offset_delta);
         let delta = delta.ok_or(RecordsError::Malformed { base_offset, index })?;
-        put_body(&mut body, record);
+        put_body(&mut body, &record);
         writer.push_at(delta, record.timestamp, 0, &body);
     }
     writer.finish(codec, base_offset, Patch::NOBODY)

@@ -14,7 +14,7 @@ const KAFKAS: [&str; 4] = [
 ];
 
 /// Beginnings of the topics that belong to Causeway itself.
-const OURS: [&str; 2] = ["causeway.link.", "causeway.dlq."];
+const OURS: [&str; 3] = ["causeway.link.", "causeway.dlq.", "causeway.test."];
 
 /// Why a text cannot name a mirror topic.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -154,7 +154,7 @@ pub async fn stream(
         caller,
         tick: 0,
         view: known,
-        counts: Counts::default(),
+        counts: None,
         clock,
         over: false,
     };
@@ -179,7 +179,8 @@ struct Tab {
     /// What the tab shows, `None` before its first event.
     view: Option<Value>,
     /// What the rail shows, looked at as often as the session.
-    counts: Counts,
+    /// `None` until they could be looked up.
+    counts: Option<Counts>,
     clock: Interval,
     over: bool,
 }
@@ -232,14 +233,14 @@ impl Tab {
     async fn look(&mut self) -> Option<Event> {
         let context = self.api.context().ok()?;
         let person = self.caller.person.as_ref()?;
-        // The first event tells them too.
-        if self.tick % SESSION_TICKS == 1
+        // The first event tells them too; where they are not known, the page keeps what it has.
+        if (self.tick % SESSION_TICKS == 1 || self.counts.is_none())
             && let Ok(counts) = counts::of(&context, &person.actor).await
         {
-            self.counts = counts;
+            self.counts = Some(counts);
         }
         let view = match views::of_page(&context, person, &self.page).await {
-            Ok(view) => with_counts(view, &self.counts),
+            Ok(view) => with_counts(view, self.counts.as_ref()),
             Err(problem) if problem.status >= 500 => return None,
             Err(_) => return Some(self.end("gone")),
         };
@@ -269,8 +270,9 @@ impl Tab {
 }
 
 /// Adds what the rail shows to a page's view.
-fn with_counts(mut view: Value, counts: &Counts) -> Value {
-    if let (Value::Object(members), Ok(counts)) = (&mut view, serde_json::to_value(counts)) {
+fn with_counts(mut view: Value, counts: Option<&Counts>) -> Value {
+    let counts = counts.and_then(|counts| serde_json::to_value(counts).ok());
+    if let (Value::Object(members), Some(counts)) = (&mut view, counts) {
         members.insert(COUNTS.to_owned(), counts);
     }
     view

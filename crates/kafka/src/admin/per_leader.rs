@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use kafka_protocol::protocol::Request;
@@ -47,34 +48,56 @@ pub(super) struct Led {
     pub(super) epoch: i32,
 }
 
-/// Asks the leaders of `partitions`. Where an answer tells that our leaders are outdated, they are looked up and asked
-/// again, once.
+/// Pauses before leaders are asked again who do not know yet that they are: a topic was made, or a leader chosen, a moment ago.
+const PAUSES: [Duration; 4] = [
+    Duration::ZERO,
+    Duration::from_millis(50),
+    Duration::from_millis(150),
+    Duration::from_millis(400),
+];
+
+/// Asks the leaders of `partitions`. Where an answer tells that our leaders are outdated, they are looked up and asked again:
+/// once, or some times within a second where brokers answer.
 pub(super) async fn ask<Q: LeaderRequest>(
     client: &Client,
     question: &Q,
     partitions: Vec<TopicPartition>,
 ) -> PerPartition<Q::Answer> {
-    let started = Instant::now();
+    let mut started = Instant::now();
     let mut answers = ask_once(client, question, partitions).await;
-    let stale = |error: &Error| match error {
-        Error::Broker { code, .. } => code.is_stale_metadata(),
-        Error::NoLeader { .. } | Error::UnknownBroker { .. } => true,
-        error => error.is_connection(),
-    };
-    let again: Vec<TopicPartition> = answers
-        .iter()
-        .filter(|(_, result)| result.as_ref().err().is_some_and(stale))
-        .map(|(at, _)| at.clone())
-        .collect();
-    if again.is_empty() {
-        return answers;
-    }
-    let mut topics: Vec<String> = again.iter().map(|at| at.topic.clone()).collect();
-    topics.dedup();
-    if client.refresh(&topics, started).await.is_ok() {
+    for (tries, pause) in PAUSES.into_iter().enumerate() {
+        let again: Vec<TopicPartition> = answers
+            .iter()
+            .filter(|(_, result)| {
+                result
+                    .as_ref()
+                    .err()
+                    .is_some_and(|error| stale(error, tries))
+            })
+            .map(|(at, _)| at.clone())
+            .collect();
+        if again.is_empty() {
+            break;
+        }
+        tokio::time::sleep(pause).await;
+        let mut topics: Vec<String> = again.iter().map(|at| at.topic.clone()).collect();
+        topics.dedup();
+        if client.refresh(&topics, started).await.is_err() {
+            break;
+        }
+        started = Instant::now();
         answers.extend(ask_once(client, question, again).await);
     }
     answers
+}
+
+/// Says whether somebody else may lead by now. Where nobody answered, asking more than once again would take long.
+fn stale(error: &Error, tries: usize) -> bool {
+    match error {
+        Error::Broker { code, .. } => code.is_stale_metadata(),
+        Error::NoLeader { .. } | Error::UnknownBroker { .. } => tries == 0,
+        error => tries == 0 && error.is_connection(),
+    }
 }
 
 async fn ask_once<Q: LeaderRequest>(

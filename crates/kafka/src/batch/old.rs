@@ -49,8 +49,12 @@ pub(super) fn convert(bytes: &Bytes) -> Result<BatchView, BatchError> {
     }
     let mut rest = bytes.clone();
     let message = Message::read(&mut rest).ok_or_else(|| broken("it is malformed".to_owned()))?;
-    let (records, codec) = message.unfold().map_err(broken)?;
-    build_sparse(&records, codec).map_err(|error| broken(error.to_string()))
+    let codec = message.codec().map_err(broken)?;
+    let run = match codec {
+        Codec::None => Run::single(bytes.clone()),
+        _ => message.unfold(codec).map_err(broken)?,
+    };
+    build_sparse(run, codec).map_err(|error| broken(error.to_string()))
 }
 
 impl Message {
@@ -86,53 +90,69 @@ impl Message {
         codec.ok_or_else(|| format!("unknown compression codec {bits}"))
     }
 
-    fn record(self, timestamp: i64) -> NewRecord {
-        NewRecord::new(self.key, self.value, timestamp)
-    }
-
-    /// Returns the records with their offsets, and the codec that they came in.
-    fn unfold(self) -> Result<(Vec<(i64, NewRecord)>, Codec), String> {
-        let codec = self.codec()?;
-        if codec == Codec::None {
-            let timestamp = self.timestamp;
-            return Ok((vec![(self.offset, self.record(timestamp))], codec));
-        }
+    /// Returns the messages that this one wraps.
+    fn unfold(&self, codec: Codec) -> Result<Run, String> {
         let payload = self.value.clone().ok_or("its messages are missing")?;
         let payload = match (codec, self.magic) {
             (Codec::Lz4, 0) => with_right_checksum(&payload),
             _ => payload,
         };
         let unfolded = decompress(codec, &payload, UNFOLDED_LIMIT_BYTES);
-        let mut unfolded = unfolded.map_err(|error| error.to_string())?;
-        let mut inner = Vec::new();
-        while !unfolded.is_empty() {
-            let message = Self::read(&mut unfolded).ok_or("a message in it is malformed")?;
+        let unfolded = unfolded.map_err(|error| error.to_string())?;
+        let (mut rest, mut ends) = (unfolded.clone(), None);
+        while !rest.is_empty() {
+            let message = Self::read(&mut rest).ok_or("a message in it is malformed")?;
             if message.magic != self.magic || message.codec()? != Codec::None {
                 return Err("a message in it is of another kind".to_owned());
             }
-            inner.push(message);
+            let first = ends.map_or(message.offset, |(first, _)| first);
+            ends = Some((first, message.offset));
         }
-        let last = inner.last().ok_or("it holds no message")?.offset;
-        // Format 1 counts from the run's first message, and the wrapper has the last one's offset.
-        let base = match self.magic {
-            0 => 0,
-            _ => self
-                .offset
-                .checked_sub(last)
-                .ok_or("its offsets are impossible")?,
-        };
-        let stamped = self.attributes & LOG_APPEND_TIME != 0;
-        let records = inner.into_iter().map(|message| {
-            let offset = base.checked_add(message.offset);
-            let timestamp = if stamped {
-                self.timestamp
-            } else {
-                message.timestamp
-            };
-            let offset = offset.ok_or_else(|| "its offsets are impossible".to_owned());
-            Ok((offset?, message.record(timestamp)))
+        let (first, last) = ends.ok_or("it holds no message")?;
+        // The wrapper has the last message's offset; format 1 counts from the run's first message.
+        let base = self.offset.checked_sub(last);
+        let base = base.filter(|base| match self.magic {
+            0 => *base == 0,
+            _ => first.checked_add(*base).is_some_and(|first| first >= 0),
         });
-        Ok((records.collect::<Result<_, String>>()?, codec))
+        let stamped = self.attributes & LOG_APPEND_TIME != 0;
+        Ok(Run {
+            rest: unfolded,
+            base: base.ok_or("its offsets are impossible")?,
+            timestamp: stamped.then_some(self.timestamp),
+        })
+    }
+}
+
+/// Messages one after another that were looked at before: their records are made one by one.
+struct Run {
+    rest: Bytes,
+    /// What to add to their offsets.
+    base: i64,
+    /// The time that stands for their own.
+    timestamp: Option<i64>,
+}
+
+impl Run {
+    fn single(rest: Bytes) -> Self {
+        let (base, timestamp) = (0, None);
+        Self {
+            rest,
+            base,
+            timestamp,
+        }
+    }
+}
+
+impl Iterator for Run {
+    /// A record with its offset.
+    type Item = (i64, NewRecord);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let message = Message::read(&mut self.rest)?;
+        let timestamp = self.timestamp.unwrap_or(message.timestamp);
+        let record = NewRecord::new(message.key, message.value, timestamp);
+        Some((self.base.checked_add(message.offset)?, record))
     }
 }
 

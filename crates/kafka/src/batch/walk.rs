@@ -1,6 +1,6 @@
 //! Finding the batches in a run of bytes by their length fields alone.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::{BatchError, BatchView, HEADER_LENGTH, LENGTH_PREFIX, old};
 
@@ -14,6 +14,20 @@ const SHORTEST_OLD: i32 = 14;
 /// an error, after which the walk ends.
 pub fn walk(records: Bytes) -> Walk {
     Walk { rest: records }
+}
+
+/// Says whether a Fetch response's `records` hold messages of an old format, which take long to [`walk`]. Reads no more than
+/// the length fields.
+pub fn holds_old(records: &Bytes) -> bool {
+    let mut walk = walk(records.clone());
+    // What is no batch ends the walk too.
+    while let Ok(Some((length, magic))) = walk.complete_length() {
+        if magic < 2 {
+            return true;
+        }
+        walk.rest.advance(length);
+    }
+    false
 }
 
 /// The batches of one partition's reply, in order. See [`walk`].

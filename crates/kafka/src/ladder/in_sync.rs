@@ -16,9 +16,9 @@ pub(super) struct InSync {
 }
 
 impl InSync {
-    /// Says whether topics that are made with the cluster's defaults can be written now.
+    /// Says whether topics can be made with the cluster's defaults now, and written.
     pub(super) fn suffices(self) -> bool {
-        self.least <= self.replicas.min(self.brokers)
+        self.least <= self.replicas && self.replicas <= self.brokers
     }
 }
 

@@ -16,6 +16,9 @@ use crate::produce::{ProduceConnection, ProducePart};
 use crate::records::Records;
 use crate::{Error, ErrorCode, Purpose};
 
+/// Below which names such topics are: no link copies them.
+const OWN: &str = "causeway.test.";
+
 /// How long until a broker is asked again for a topic that was just made.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -31,9 +34,12 @@ pub(super) struct Written {
     pub(super) ahead_ms: Option<i64>,
 }
 
-/// Goes the whole way, and removes the topic whatever came of it.
-pub(super) async fn go(client: &Client) -> Result<Written, Error> {
-    let name = format!("causeway.test.{:016x}", fastrand::u64(..));
+/// How long the record may take there and back.
+const TRIP: Duration = Duration::from_secs(8);
+
+/// Goes the whole way, and removes the topic whatever came of it: let nothing drop this half-way.
+pub(super) async fn go(client: Client) -> Result<Written, Error> {
+    let name = format!("{OWN}{:016x}", fastrand::u64(..));
     let topic = NewTopic {
         name: name.clone(),
         partitions: 1,
@@ -48,9 +54,12 @@ pub(super) async fn go(client: &Client) -> Result<Written, Error> {
     };
     let made = client.create_topics(&[topic], Run::Carry).await?;
     made.into_values().next().transpose()?;
-    let copied = there_and_back(client, &name).await;
+    let copied = tokio::time::timeout(TRIP, there_and_back(&client, &name)).await;
     let removed = client.delete_topics(std::slice::from_ref(&name)).await;
-    let written = copied?;
+    let overdue = |_| Error::Settings {
+        what: format!("the record was not back after {} s", TRIP.as_secs()),
+    };
+    let written = copied.map_err(overdue)??;
     removed?.into_values().next().transpose()?;
     Ok(written)
 }

@@ -240,17 +240,20 @@ fn lacking(missing: &Missing) -> String {
 pub(super) fn trip(spec: &ClusterSpec, trip: &Trip) -> Rung {
     let mut told = vec![format!("An answer takes {}.", span(trip.slowest))];
     let mut rung = rung(RungKind::RoundTrip, RungState::Passed, String::new());
+    // What is told first is what must be mended first.
     let mut warn = |code: &str, advice: &str| {
-        rung.state = RungState::Warning;
-        rung.code = Some(code.to_owned());
-        advice.clone_into(&mut rung.advice);
+        if rung.code.is_none() {
+            rung.state = RungState::Warning;
+            rung.code = Some(code.to_owned());
+            advice.clone_into(&mut rung.advice);
+        }
     };
     if let Some(limits) = trip.in_sync {
         told.push(in_sync(limits));
         if !limits.suffices() {
             warn(
                 "destination.in_sync",
-                "Start the brokers that are missing, or let new topics have more replicas than writes need.",
+                "Start the brokers that are missing, or let new topics have as many replicas as there are brokers and no fewer than writes need.",
             );
         }
     }
@@ -269,7 +272,11 @@ pub(super) fn trip(spec: &ClusterSpec, trip: &Trip) -> Rung {
                 }
             }
         }
-        Some(Err(error)) => return not_round(spec, error),
+        Some(Err(error)) => {
+            let failed = not_round(spec, error);
+            told.push(failed.detail.clone());
+            rung = failed;
+        }
     }
     rung.detail = told.join(" ");
     rung
@@ -296,22 +303,23 @@ fn in_sync(limits: InSync) -> String {
         replicas,
         least,
     } = limits;
+    let given = counted(replicas, "replica");
     match limits.suffices() {
-        true => format!(
-            "New topics get {}, of which {least} must be in sync.",
-            counted(replicas)
-        ),
+        true => format!("New topics get {given}, of which {least} must be in sync."),
+        false if replicas > brokers => {
+            let up = counted(brokers, "broker");
+            format!("New topics get {given}, and {up} can be reached: none can be made.")
+        }
         false => format!(
-            "New topics get {}, but writes need {least} in sync, and {brokers} of the brokers are up: nothing could be written.",
-            counted(replicas)
+            "New topics get {given}, but writes need {least} in sync: nothing could be written to them."
         ),
     }
 }
 
-fn counted(replicas: usize) -> String {
-    match replicas {
-        1 => "1 replica".to_owned(),
-        _ => format!("{replicas} replicas"),
+fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
     }
 }
 
@@ -399,12 +407,24 @@ mod tests {
             "An answer takes 2 ms. New topics get 3 replicas, of which 2 must be in sync."
         );
         assert_eq!((rung.code, rung.advice.as_str()), (None, ""));
-        for limits in [limits(3, 1, 2), limits(1, 3, 2)] {
-            let rung = told(limits, None);
+        for (limits, words) in [
+            (
+                limits(3, 1, 2),
+                "writes need 2 in sync: nothing could be written",
+            ),
+            (
+                limits(1, 3, 2),
+                "3 replicas, and 1 broker can be reached: none can be made",
+            ),
+            (limits(2, 3, 2), "3 replicas, and 2 brokers can be reached"),
+        ] {
+            // A clock that is far off as well is not what must be mended first.
+            let rung = told(limits, Some((1, 7_200_000)));
             assert_eq!(rung.state, RungState::Warning, "{rung:#?}");
             assert_eq!(rung.code.as_deref(), Some("destination.in_sync"));
-            assert!(rung.detail.contains("nothing could be written"));
-            assert!(!rung.advice.is_empty());
+            assert!(rung.detail.contains(words), "{rung:#?}");
+            assert!(rung.detail.contains("ahead of ours"));
+            assert!(rung.advice.starts_with("Start the brokers"));
         }
     }
 

@@ -13,6 +13,7 @@ use std::{
 use futures_util::FutureExt;
 use kafka::{
     ErrorCode,
+    batch::holds_old,
     fetch::{FetchConnection, FetchFrom, FetchKey, FetchedPartition},
 };
 use tokio::{
@@ -280,10 +281,14 @@ impl Work {
             let decoded = if fetched.error != ErrorCode::NONE {
                 Decoded::default()
             } else {
-                let checked = check(&lane.state, &fetched);
-                match checked.slow {
-                    true => decode_aside(&self.control, &mut lane.state, checked, &credit).await?,
-                    false => decode(&mut lane.state, checked, &credit),
+                let state = &mut lane.state;
+                let arrived = match holds_old(&fetched.records) {
+                    true => Arrived::Unchecked(fetched.clone()),
+                    false => Arrived::Checked(check(state, &fetched)),
+                };
+                match arrived {
+                    Arrived::Checked(checked) if !checked.slow => decode(state, checked, &credit),
+                    slow => decode_aside(&self.control, state, slow, &credit).await?,
                 }
             };
             lane.queued.add(decoded.bytes);
@@ -325,15 +330,26 @@ impl Work {
     }
 }
 
+/// One partition's reply on its way through the slow path.
+enum Arrived {
+    Checked(Checked),
+    /// It holds messages of an old format: already reading their headers takes long.
+    Unchecked(FetchedPartition),
+}
+
 /// As [`decode`], away from the data thread. Returns `None` when the process ends.
 async fn decode_aside(
     control: &Handle,
     lane: &mut LaneState,
-    checked: Checked,
+    arrived: Arrived,
     credit: &Arc<Credit>,
 ) -> Option<Decoded> {
     let (mut state, credit) = (lane.clone(), credit.clone());
     let decoding = control.spawn_blocking(move || {
+        let checked = match arrived {
+            Arrived::Checked(checked) => checked,
+            Arrived::Unchecked(fetched) => check(&state, &fetched),
+        };
         let decoded = decode(&mut state, checked, &credit);
         (state, decoded)
     });

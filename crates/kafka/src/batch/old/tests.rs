@@ -134,7 +134,7 @@ fn the_wrong_header_checksum_of_early_lz4_is_passed_over() {
 #[test]
 fn a_log_may_change_its_format_on_the_way() {
     let new = build_sparse(
-        &[(
+        [(
             12,
             NewRecord::new(None, Some(Bytes::from_static(b"new")), 5),
         )],
@@ -165,6 +165,12 @@ fn what_cannot_be_read_is_named_with_its_offset() {
         let payload = compress(Codec::Gzip, inner).unwrap();
         message(9, 1, 1, 0, [None, Some(&payload)])
     };
+    // Format 0 tells each offset twice.
+    let impossible = |offset, inner| {
+        let inner = message(inner, 0, 0, 0, [None, Some(b"value")]);
+        let payload = compress(Codec::Gzip, inner).unwrap();
+        message(offset, 0, 1, 0, [None, Some(&payload)])
+    };
     let cases = [
         (flipped, "checksum"),
         (
@@ -176,6 +182,8 @@ fn what_cannot_be_read_is_named_with_its_offset() {
             "its messages are missing",
         ),
         (message(9, 1, 1, 0, [None, Some(b"no gzip")]), "damaged"),
+        (impossible(9, 4), "its offsets are impossible"),
+        (impossible(9, 14), "its offsets are impossible"),
         (wrapping(Vec::new()), "it holds no message"),
         (wrapping(inner(0, 0)), "of another kind"),
         (wrapping(inner(1, 1)), "of another kind"),

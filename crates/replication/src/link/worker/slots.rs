@@ -436,9 +436,10 @@ impl Worker {
     }
 
     pub(super) fn slot_lost(&mut self, number: u32, stage: SlotStage) {
+        let mut gone = false;
         if let Some(slot) = self.slots.get_mut(&number) {
             let acks = std::mem::take(&mut slot.acks);
-            let gone = slot.leaving && !slot.again;
+            gone = slot.leaving && !slot.again;
             let again = slot.again;
             *slot = SlotEntry {
                 stage,
@@ -446,9 +447,6 @@ impl Worker {
                 ..SlotEntry::new()
             };
             drop(acks);
-            if gone {
-                self.remove_slot(number);
-            }
         }
         let ids: Vec<PartitionId> = self
             .partitions
@@ -458,6 +456,9 @@ impl Worker {
             .collect();
         for id in ids {
             self.abandon(id);
+        }
+        if gone {
+            self.remove_slot(number);
         }
         // In transactions it is their producer's next epoch that keeps late requests out.
         if !self.is_transactional() {

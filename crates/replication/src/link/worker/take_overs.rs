@@ -253,6 +253,11 @@ impl Worker {
         let (runs, meaning) = (self.may_run(id), self.meaning());
         let transactional = self.is_transactional();
         let partition = &mut self.partitions[id.0];
+        // What was found gone is told by now.
+        if let Some(position) = &partition.position {
+            let end = position.destination_end;
+            partition.acknowledged = Some((position.mirror_topic_id.clone(), end));
+        }
         if !runs {
             partition.stage = Stage::Idle;
             return;
