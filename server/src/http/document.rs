@@ -1,6 +1,9 @@
 //! The console's documents: pages made by Leptos, the files they load, and the page that stands while nothing else can.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
 
 use app::{console::App, shell, shell::Assets};
 use axum::{
@@ -13,12 +16,16 @@ use axum::{
     routing::{any, get},
 };
 use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::use_context};
-use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
+use leptos_axum::{AxumRouteListing, LeptosRoutes, ResponseOptions, generate_route_list};
 use model::problem::Problem;
 use sha2::{Digest, Sha256};
 use tower_http::{compression::CompressionLayer, services::ServeDir};
 
 use super::{Api, calls, gate, live};
+
+/// The addresses of the pages. They are listed once, before anything is served: while Leptos lists them no page of the
+/// process loads its view, and one that begins to load then never does.
+static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_list(App));
 
 /// Returns the routes of the console. `site` is the folder with the browser's files.
 pub fn routes(api: &Api, site: &Path) -> Router<Api> {
@@ -29,7 +36,7 @@ pub fn routes(api: &Api, site: &Path) -> Router<Api> {
     let assets = assets_of(site);
     let document = move || shell::document(&assets);
     let pages = Router::new()
-        .leptos_routes_with_context(&options, generate_route_list(App), secure_page, document)
+        .leptos_routes_with_context(&options, PAGES.clone(), secure_page, document)
         .route("/fn/{*name}", any(leptos_axum::handle_server_fns))
         .with_state(options)
         // Leptos gives each server function a route of its own among those of the pages.
