@@ -8,7 +8,7 @@ mod band;
 mod words;
 
 pub use axis::{Tick, nice_max, time_ticks, value_ticks};
-pub use band::{Band, BandChart, HIGHEST_MS, band_chart};
+pub use band::{Band, BandChart, band_chart};
 pub use words::{TableRow, describe, table};
 
 /// Most points of a drawn series.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use model::{
     cluster::{ClusterSpec, ClusterView, Ladder, ProbeFor},
     link::{LinkSpec, RowKind},
+    own,
     problem::{FieldError, Problem},
 };
 use store::{Cluster, Expect, PageQuery};
@@ -148,7 +149,7 @@ async fn used_for(context: &Context, name: &str) -> Result<ProbeFor, Problem> {
     Ok(ProbeFor {
         reads: reads.map(|topics| topics.into_iter().collect()),
         writes: writes.map(|topics| topics.into_iter().collect()),
-        group: format!("causeway.workers.{installation}"),
+        group: own::workers_group(&installation),
         round_trip: false,
     })
 }

@@ -1,12 +1,12 @@
 //! The latency band (UX 4a): a median within the band of what most records took, on a logarithmic axis that is the same for
 //! every link, so that a few slow records do not flatten the rest and two links compare at a glance.
 
-use super::{Frame, Tick, area, coordinate, finite, line, reduced, time_ticks};
+use super::{Frame, Tick, area, coordinate, finite, line, reduced};
 
 /// Lower end of the axis, milliseconds; what was quicker stands there.
 const LOWEST_MS: f64 = 1.0;
 /// Upper end of the axis, milliseconds: 1 h, which is as far as latencies are told apart.
-pub const HIGHEST_MS: f64 = 3_600_000.0;
+const HIGHEST_MS: f64 = 3_600_000.0;
 /// What the axis may name, milliseconds.
 const LEVELS_MS: [f64; 8] = [
     LOWEST_MS, 10.0, 100.0, 1_000.0, 10_000.0, 60_000.0, 600_000.0, HIGHEST_MS,
@@ -24,13 +24,9 @@ pub struct Band<'v> {
     pub high: &'v [Option<f64>],
     /// Whether records went through at all, each records per second: where they did and have no latency, they were history.
     pub rate: &'v [Option<f64>],
-    /// Time of the last value, milliseconds since the epoch UTC.
-    pub end_ms: i64,
-    /// Time between two values, milliseconds.
-    pub step_ms: i64,
 }
 
-/// A latency band ready to be drawn.
+/// A latency band ready to be drawn; times stand at the axis of the chart that it is drawn below.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BandChart {
     /// Path of the median.
@@ -39,7 +35,6 @@ pub struct BandChart {
     pub band: String,
     /// Path of the spans in which only history was copied.
     pub catching_up: String,
-    pub x_ticks: Vec<Tick>,
     pub y_ticks: Vec<Tick>,
 }
 
@@ -47,12 +42,10 @@ pub struct BandChart {
 pub fn band_chart(of: &Band<'_>, frame: &Frame, label: impl Fn(f64) -> String) -> BandChart {
     let (low, middle, high) = (heights(of.low), heights(of.middle), heights(of.high));
     let count = middle.len();
-    let span_ms = of.step_ms * (count.max(2) as i64 - 1);
     BandChart {
         line: line(&reduced(&middle), count, frame, 1.0),
         band: area(&low, &high, frame, 1.0),
         catching_up: catching_up(of, frame),
-        x_ticks: time_ticks(of.end_ms, span_ms, frame),
         y_ticks: levels(frame, label),
     }
 }
@@ -169,8 +162,6 @@ mod tests {
             middle,
             high,
             rate: &[],
-            end_ms: 600_000,
-            step_ms: 300_000,
         }
     }
 
@@ -216,8 +207,6 @@ mod tests {
             chart.band,
             "M0.0 54.9L50.0 10.0L100.0 54.9L100.0 60.0L50.0 60.0L0.0 60.0Z"
         );
-        let times: Vec<_> = chart.x_ticks.iter().map(|t| t.label.as_str()).collect();
-        assert_eq!(times, ["00:02", "00:04", "00:06", "00:08", "00:10"]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod walk;
 use bytes::Bytes;
 
 use crate::crc;
-pub use walk::{Walk, holds_old, walk};
+pub use walk::{Walk, begins_old, walk};
 
 /// Bytes of a batch before its records.
 pub const HEADER_LENGTH: usize = 61;

@@ -22,6 +22,7 @@ pub mod link;
 pub mod matching;
 pub mod name;
 pub mod nearest;
+pub mod own;
 #[cfg(feature = "pattern")]
 pub mod pattern;
 pub mod plan;

@@ -1,6 +1,9 @@
 //! Rules of topic names: what Kafka accepts, what is internal, what is hidden (SEMANTICS 1 and 2).
 
-use crate::text::shown;
+use crate::{
+    own::{CONTROL_TOPICS, DEAD_LETTER_TOPICS, TEST_TOPICS},
+    text::shown,
+};
 
 /// Longest topic name that a broker accepts, in characters.
 pub const MAX_LENGTH: usize = 249;
@@ -14,7 +17,7 @@ const KAFKAS: [&str; 4] = [
 ];
 
 /// Beginnings of the topics that belong to Causeway itself.
-const OURS: [&str; 3] = ["causeway.link.", "causeway.dlq.", "causeway.test."];
+const OURS: [&str; 3] = [CONTROL_TOPICS, DEAD_LETTER_TOPICS, TEST_TOPICS];
 
 /// Why a text cannot name a mirror topic.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,21 +1,13 @@
 //! What somebody can do about a refusal: the line that grants a missing right, or which credentials to replace.
 
 use kafka::{Error, TlsFailure};
-use model::{Name, acl::AclResource, cluster::ClusterSpec, problem::Problem};
-
-/// All that a link does with a topic at its destination.
-pub(crate) const WRITER: &[&str] = &[
-    "Create",
-    "Read",
-    "Write",
-    "Describe",
-    "DescribeConfigs",
-    "Alter",
-    "AlterConfigs",
-];
-
-/// Where a link's control topics and its workers' groups are.
-pub(crate) const PREFIX: &str = "causeway.";
+use model::{
+    Name,
+    acl::AclResource,
+    cluster::ClusterSpec,
+    own::{MAKER, PREFIX},
+    problem::Problem,
+};
 
 /// Returns the sentence that says which line grants these operations at a cluster.
 pub(crate) fn grant(cluster: &ClusterSpec, operations: &[&str], resource: AclResource) -> String {
@@ -26,7 +18,7 @@ pub(crate) fn grant(cluster: &ClusterSpec, operations: &[&str], resource: AclRes
 /// The same for what a link does below its own prefix.
 pub(crate) fn own(destination: &ClusterSpec) -> String {
     let prefix = AclResource::TopicPrefix(PREFIX.to_owned());
-    grant(destination, WRITER, prefix)
+    grant(destination, MAKER, prefix)
 }
 
 /// Names the missing right where that is why a cluster refused; any other problem stays as it is.

@@ -24,7 +24,7 @@ mod worker;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use kafka::group::RevokeAck;
-use model::status::LinkStatus;
+use model::{own, status::LinkStatus};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
@@ -104,19 +104,9 @@ pub(crate) struct LinkHandle {
     _seat: Seat,
 }
 
-/// Returns the name of a link's control topic.
-pub(crate) fn control_topic_name(link_name: &str) -> String {
-    format!("causeway.link.{link_name}")
-}
-
-/// Returns the name of the topic for what a link put aside.
-fn dead_letter_topic_name(link_name: &str) -> String {
-    format!("causeway.dlq.{link_name}")
-}
-
 impl LinkHandle {
     pub(crate) fn start(context: Context, desired: DesiredLink, seat: Seat) -> Self {
-        let control_topic = control_topic_name(desired.spec.name.as_str());
+        let control_topic = own::control_topic(desired.spec.name.as_str());
         let budget = Budget::new(context.settings.memory_bytes);
         // A full channel makes the supervisor and the group wait for this link's loop, which never waits long.
         let (commands, command_receiver) = mpsc::channel(64);

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use model::{link::Phase, status::LinkStatus};
+use model::{link::Phase, own, status::LinkStatus};
 use tokio::{
     runtime::Handle,
     sync::{Notify, mpsc, watch},
@@ -302,7 +302,7 @@ impl Work {
             .groups
             .entry(destination.name.to_string())
             .or_insert_with(|| {
-                let id = format!("causeway.workers.{}", news.installation);
+                let id = own::workers_group(&news.installation);
                 WorkerGroup::join(destination, id, &self.settings.worker)
             });
         group.add(

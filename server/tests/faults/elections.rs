@@ -9,7 +9,7 @@ use xtask::{
     report::Case,
 };
 
-use crate::harness::{Console, SOON, Topic, link, unique, until, words};
+use crate::harness::{Console, SOON, Topic, link, topic_of, unique, until, words};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -45,9 +45,8 @@ fn f16_an_unclean_election_at_the_source_is_a_divergence_with_its_exact_range() 
     let options = ClusterOptions::new("unclean").brokers(3);
     let near = KafkaCluster::start(options.property("unclean.leader.election.interval.ms", "1000"))
         .unwrap();
-    let console = Console::start();
-    console.connect("near", &near.bootstrap());
-    console.connect("west", &west.bootstrap);
+    let clusters = [("near", &near.bootstrap()), ("west", &west.bootstrap)];
+    let console = Console::start_between(&clusters.map(|(name, at)| (name, at.as_str())));
     let name = unique("unclean");
     let (source, mirror) = (
         Topic::new(&near.bootstrap(), &name),
@@ -126,9 +125,8 @@ impl Losing {
             .property("unclean.leader.election.enable", "true")
             .property("min.insync.replicas", "1");
         let cluster = KafkaCluster::start(options).unwrap();
-        let console = Console::start();
-        console.connect("east", &east.bootstrap);
-        console.connect("far", &cluster.bootstrap());
+        let far = cluster.bootstrap();
+        let console = Console::start_between(&[("east", &east.bootstrap), ("far", &far)]);
         let name = unique(stem);
         let losing = Self {
             source: Topic::new(&east.bootstrap, &name),
@@ -162,11 +160,22 @@ impl Losing {
         });
         self.source.write(0, "second", 0..50);
         self.mirror.wait_for_end(0, 150);
+        self.wait_for_acknowledged(150);
         broker(&self.cluster, leader).kill();
         meanwhile(broker(&self.cluster, follower));
         broker(&self.cluster, follower).restart().unwrap();
         until("the follower leads", PATIENCE, facts, || {
             facts().filter(|p| p.leader == Some(follower))
+        });
+    }
+
+    /// Waits until the link knows that the mirror took what is below `end`: a leader may die between taking records and
+    /// saying so, and what it did not acknowledge is copied again without a word.
+    fn wait_for_acknowledged(&self, end: i64) {
+        let status = || self.console.status(&self.link);
+        until("the mirror's end is acknowledged", SOON, status, || {
+            let topic = topic_of(&status(), &self.source.name);
+            (topic["partitions"][0]["destination_end"] == end).then_some(())
         });
     }
 

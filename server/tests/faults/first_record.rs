@@ -20,9 +20,7 @@ fn m22_one_process_copies_its_first_record_soon_after_its_own_start() {
         source.write(partition, "first", 0..10);
     }
     let began = Instant::now();
-    let console = Console::start();
-    console.connect("east", &east.bootstrap);
-    console.connect("west", &west.bootstrap);
+    let console = Console::start_between_shared();
     console.post("links", &link(&name, "east", "west", &[&source]));
     console.verb(&name, "start");
     let first = until(

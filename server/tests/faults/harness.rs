@@ -89,16 +89,25 @@ impl Console {
         Self { process, options }
     }
 
+    /// Starts with these clusters connected, by name and bootstrap address.
+    pub fn start_between(clusters: &[(&str, &str)]) -> Self {
+        let console = Self::start();
+        for (name, bootstrap) in clusters {
+            console.connect(name, bootstrap);
+        }
+        console
+    }
+
+    /// Starts with the shared clusters `east` and `west` connected.
+    pub fn start_between_shared() -> Self {
+        let of = |name: &str| shared(name).unwrap().bootstrap;
+        Self::start_between(&[("east", &of("east")), ("west", &of("west"))])
+    }
+
     /// The one that most tests share, with the shared clusters `east` and `west`.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Console> = OnceLock::new();
-        SHARED.get_or_init(|| {
-            let console = Self::start();
-            for name in ["east", "west"] {
-                console.connect(name, &shared(name).unwrap().bootstrap);
-            }
-            console
-        })
+        SHARED.get_or_init(Self::start_between_shared)
     }
 
     /// Kills the process at once and starts it again on its data.
@@ -131,6 +140,14 @@ impl Console {
 
     pub fn status(&self, link: &str) -> Value {
         self.get(&format!("links/{link}/status"))
+    }
+
+    /// Waits until the link is in this state, and returns its status then.
+    pub fn until_state(&self, link: &str, state: &str) -> Value {
+        let status = || self.status(link);
+        until(&format!("{link} is {state}"), SOON, status, || {
+            Some(status()).filter(|status| status["state"] == state)
+        })
     }
 
     pub fn findings(&self, link: &str) -> Vec<Value> {

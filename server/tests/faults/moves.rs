@@ -140,9 +140,7 @@ fn f05_partitions_that_move_on_either_side_are_followed_and_lose_and_repeat_noth
     let mut case = Case::new("F05 reassignment at either side");
     let (east, west) = (shared("east").unwrap(), shared("west").unwrap());
     let three = KafkaCluster::start(ClusterOptions::new("three").brokers(3)).unwrap();
-    let console = Console::start();
-    console.connect("east", &east.bootstrap);
-    console.connect("west", &west.bootstrap);
+    let console = Console::start_between_shared();
     console.connect("three", &three.bootstrap());
     let (near, far) = (three.bootstrap(), three.bootstrap());
     let mut from = Moving::start(

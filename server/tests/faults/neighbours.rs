@@ -43,7 +43,7 @@ impl Neighbour<'_> {
     /// Returns how long the link takes for what was written while it was paused: from the first record to the last.
     fn catch_up(&mut self) -> Duration {
         self.console.verb(&self.link, "pause");
-        self.until_state("paused");
+        self.console.until_state(&self.link, "paused");
         let before = self.copied();
         self.write();
         self.console.verb(&self.link, "resume");
@@ -65,15 +65,6 @@ impl Neighbour<'_> {
 
     fn quickest(&mut self) -> Duration {
         (0..ROUNDS).map(|_| self.catch_up()).min().unwrap()
-    }
-
-    fn until_state(&self, state: &str) {
-        until(
-            state,
-            SOON,
-            || self.console.status(&self.link),
-            || (self.console.status(&self.link)["state"] == state).then_some(()),
-        );
     }
 
     /// Returns the quickest answer of the API about this link.
@@ -110,9 +101,7 @@ fn i10_a_link_whose_destination_is_a_black_hole_slows_its_neighbour_by_no_more_t
     let mut case = Case::new("I10 black hole beside a healthy link");
     let (east, west) = (shared("east").unwrap(), shared("west").unwrap());
     let hole = KafkaCluster::start(ClusterOptions::new("hole").behind_proxies()).unwrap();
-    let console = Console::start();
-    console.connect("east", &east.bootstrap);
-    console.connect("west", &west.bootstrap);
+    let console = Console::start_between_shared();
     console.connect("hole", &hole.bootstrap());
     let (healthy, faulty) = (unique("healthy"), unique("faulty"));
     let start = |name: &str, destination: &str| {
@@ -132,7 +121,7 @@ fn i10_a_link_whose_destination_is_a_black_hole_slows_its_neighbour_by_no_more_t
     let doomed = start(&faulty, "hole");
     let mirror = Topic::new(&hole.bootstrap(), &faulty);
     flood(&doomed, 4);
-    neighbour.until_state("mirroring");
+    neighbour.console.until_state(&neighbour.link, "mirroring");
     until("the other link copies too", SOON, String::new, || {
         (mirror.admin().watermarks(&faulty, 0).ok()?.1 > 0).then_some(())
     });

@@ -66,9 +66,7 @@ fn f29_quotas_of_either_side_slow_a_link_down_and_are_no_error() {
     let mut case = Case::new("F29 quotas at either side");
     let (east, west) = (shared("east").unwrap(), shared("west").unwrap());
     let limited = KafkaCluster::start(ClusterOptions::new("limited")).unwrap();
-    let console = Console::start();
-    console.connect("east", &east.bootstrap);
-    console.connect("west", &west.bootstrap);
+    let console = Console::start_between_shared();
     console.connect("limited", &limited.bootstrap());
     let (out, back) = (unique("out"), unique("back"));
     let on = |bootstrap: &str, name: &str| Topic::new(bootstrap, name);

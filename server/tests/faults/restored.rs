@@ -25,9 +25,8 @@ impl Restored {
     fn start(stem: &str) -> Self {
         let east = shared("east").unwrap();
         let destination = KafkaCluster::start(ClusterOptions::new("restored")).unwrap();
-        let console = Console::start();
-        console.connect("east", &east.bootstrap);
-        console.connect("restored", &destination.bootstrap());
+        let far = destination.bootstrap();
+        let console = Console::start_between(&[("east", &east.bootstrap), ("restored", &far)]);
         let name = unique(stem);
         let case = Self {
             copy: destination.dir().join("copy"),
@@ -82,19 +81,6 @@ impl Restored {
         });
     }
 
-    fn status(&self) -> serde_json::Value {
-        self.console.status(&self.link)
-    }
-
-    fn until_state(&self, state: &str) -> serde_json::Value {
-        until(
-            state,
-            SOON,
-            || self.status(),
-            || Some(self.status()).filter(|status| status["state"] == state),
-        )
-    }
-
     /// Waits until everything is there again, with more, and asserts that it is there once and in order.
     fn assert_whole_again(&self) {
         self.mirror.wait_for_end(0, 150);
@@ -105,7 +91,7 @@ impl Restored {
             self.console.findings(&self.link),
             Vec::<serde_json::Value>::new()
         );
-        self.until_state("mirroring");
+        self.console.until_state(&self.link, "mirroring");
     }
 }
 
@@ -116,7 +102,9 @@ fn a_destination_restored_under_a_running_link_is_noticed_and_copied_again_once_
     case.faults(1);
     let restored = Restored::start("restored");
     restored.restore();
-    let status = restored.until_state("needs_decision");
+    let status = restored
+        .console
+        .until_state(&restored.link, "needs_decision");
     let problems = status["problems"].as_array().unwrap();
     let problem = problems.iter().find(|p| p["code"] == "control.damaged");
     let problem = problem.unwrap_or_else(|| panic!("{status:#}"));
@@ -126,7 +114,7 @@ fn a_destination_restored_under_a_running_link_is_noticed_and_copied_again_once_
     assert_eq!(restored.mirror.end(0), 100, "nothing is copied unasked");
 
     restored.console.verb(&restored.link, "stop");
-    restored.until_state("stopped");
+    restored.console.until_state(&restored.link, "stopped");
     restored.console.verb(&restored.link, "start");
     restored.assert_whole_again();
     case.note("50 records that the copy lacked were copied again");

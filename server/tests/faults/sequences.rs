@@ -46,9 +46,7 @@ impl Seeded {
     /// A link over an empty topic that is stopped, with two records at the source.
     fn start(stem: &str) -> Self {
         let (east, west) = (shared("east").unwrap(), shared("west").unwrap());
-        let console = Console::start();
-        console.connect("east", &east.bootstrap);
-        console.connect("west", &west.bootstrap);
+        let console = Console::start_between_shared();
         let name = unique(stem);
         let mut seeded = Self {
             source: Topic::new(&east.bootstrap, &name),
@@ -62,23 +60,14 @@ impl Seeded {
         let spec = link(&seeded.link, "east", "west", &[&seeded.source]);
         seeded.console.post("links", &spec);
         seeded.console.verb(&seeded.link, "start");
-        seeded.until_state("mirroring");
+        seeded.console.until_state(&seeded.link, "mirroring");
         until("a position is stored", SOON, String::new, || {
             seeded.last("position/").map(drop)
         });
         seeded.console.verb(&seeded.link, "stop");
-        seeded.until_state("stopped");
+        seeded.console.until_state(&seeded.link, "stopped");
         seeded.write(2);
         seeded
-    }
-
-    fn until_state(&self, state: &str) {
-        until(
-            state,
-            SOON,
-            || self.console.status(&self.link),
-            || (self.console.status(&self.link)["state"] == state).then_some(()),
-        );
     }
 
     /// Writes numbered records at times that say their number.

@@ -42,8 +42,6 @@ fn drawing(series: &Series) -> Drawing {
         middle: &series.p50_ms,
         high: &series.p99_ms,
         rate: &series.records_per_s,
-        end_ms: series.end_ms,
-        step_ms: STEP_MS,
     };
     let milliseconds = |ms: f64| format::latency(Some(ms));
     let rate = "Records per second";

@@ -1,6 +1,6 @@
 //! Finding the batches in a run of bytes by their length fields alone.
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 
 use super::{BatchError, BatchView, HEADER_LENGTH, LENGTH_PREFIX, old};
 
@@ -16,18 +16,13 @@ pub fn walk(records: Bytes) -> Walk {
     Walk { rest: records }
 }
 
-/// Says whether a Fetch response's `records` hold messages of an old format, which take long to [`walk`]. Reads no more than
-/// the length fields.
-pub fn holds_old(records: &Bytes) -> bool {
-    let mut walk = walk(records.clone());
-    // What is no batch ends the walk too.
-    while let Ok(Some((length, magic))) = walk.complete_length() {
-        if magic < 2 {
-            return true;
-        }
-        walk.rest.advance(length);
-    }
-    false
+/// Says whether a Fetch response's `records` begin with a message of an old format, which takes long to [`walk`]. A log goes
+/// from old formats to new ones; the few that went back are walked as well, only not faster than others.
+pub fn begins_old(records: &Bytes) -> bool {
+    matches!(
+        walk(records.clone()).complete_length(),
+        Ok(Some((_, 0 | 1)))
+    )
 }
 
 /// The batches of one partition's reply, in order. See [`walk`].

@@ -15,7 +15,7 @@ use kafka::{
     produce::ProducePart,
     records::RawRecord,
 };
-use model::finding::Finding;
+use model::{finding::Finding, own};
 use uuid::Uuid;
 
 use super::io::{End, SourcePort, Wire, port};
@@ -64,7 +64,7 @@ pub(super) async fn put_aside(
 ) -> Result<PutAside, PortError> {
     let offset = finding.source.map_or(-1, |range| range.0);
     let found = source.record(offset).await?;
-    let topic = super::dead_letter_topic_name(&link);
+    let topic = own::dead_letter_topic(&link);
     let topic_id = ready(&wire.destination, &topic).await?;
     let at = |records: &[NewRecord]| part(&topic, topic_id, records);
     let description = headers(&link, &finding, offset);

@@ -13,7 +13,7 @@ use std::{
 use futures_util::FutureExt;
 use kafka::{
     ErrorCode,
-    batch::holds_old,
+    batch::begins_old,
     fetch::{FetchConnection, FetchFrom, FetchKey, FetchedPartition},
 };
 use tokio::{
@@ -282,7 +282,7 @@ impl Work {
                 Decoded::default()
             } else {
                 let state = &mut lane.state;
-                let arrived = match holds_old(&fetched.records) {
+                let arrived = match begins_old(&fetched.records) {
                     true => Arrived::Unchecked(fetched.clone()),
                     false => Arrived::Checked(check(state, &fetched)),
                 };

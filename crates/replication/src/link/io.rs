@@ -21,13 +21,12 @@ use kafka::{
     fetch::{FetchFrom, FetchKey, FetchOptions, FetchedPartition, Isolation, fetch_once},
     produce::ProduceConnection,
 };
-use model::{cluster::ClusterSpec, link};
+use model::{cluster::ClusterSpec, link, own};
 use uuid::Uuid;
 
 pub(super) use destination::DestinationPort;
 pub(super) use source::SourcePort;
 
-use super::control_topic_name;
 use crate::{
     ledger::DesiredLink,
     protocol::{
@@ -71,7 +70,7 @@ impl Wire {
         Self {
             source: End::new(&link.source, settings),
             destination: End::new(&link.destination, settings),
-            control_topic: control_topic_name(link.spec.name.as_str()).into(),
+            control_topic: own::control_topic(link.spec.name.as_str()).into(),
             control: RwLock::new(None),
             link_id: link.id.clone(),
             writers: Mutex::default(),

@@ -37,6 +37,7 @@ use futures_util::{FutureExt, StreamExt};
 use model::{
     finding::{Choice, Finding},
     link::Phase,
+    own,
     problem::Problem,
     status::LinkStatus,
 };
@@ -48,7 +49,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{
-    Command, Context, LinkNews, control_topic_name,
+    Command, Context, LinkNews,
     event::{Done, Event, PartitionId, Prepared},
     io::Wire,
     partition::Partition,
@@ -506,7 +507,7 @@ impl Worker {
             .values()
             .map(|topic| &topic.mirror_topic)
             .collect();
-        let control = control_topic_name(self.link.spec.name.as_str());
+        let control = own::control_topic(self.link.spec.name.as_str());
         names.into_iter().cloned().chain([control]).collect()
     }
 

@@ -11,16 +11,13 @@ use kafka::{
     fetch::{FetchFrom, FetchKey, FetchOptions, Isolation, fetch_once},
     records::Records,
 };
-use model::{Name, preview::Taken};
+use model::{Name, own::CONTROL_TOPICS, preview::Taken};
 
 use super::facts::FixedMirror;
 use crate::protocol::{
     control::{ControlState, TopicRecord},
     ports::ControlEntry,
 };
-
-/// What precedes a link's name in the name of its control topic.
-const CONTROL_TOPIC: &str = "causeway.link.";
 
 /// Bytes of one answer.
 const READ_BYTES: i32 = 1 << 20;
@@ -71,7 +68,7 @@ pub async fn read_mirrors(destination: &Client, link: &Name) -> Result<Mirrors, 
     let metadata = destination.metadata(Topics::All).await?;
     let mut mirrors = Mirrors::default();
     for topic in &metadata.topics {
-        let Some(name) = topic.name.strip_prefix(CONTROL_TOPIC) else {
+        let Some(name) = topic.name.strip_prefix(CONTROL_TOPICS) else {
             continue;
         };
         let state = read_root(destination, &metadata, topic).await;
@@ -100,7 +97,7 @@ pub(super) async fn read_all(
 ) -> Result<Vec<Taken>, Error> {
     let mut mirrors = Vec::new();
     for topic in &metadata.topics {
-        let Some(name) = topic.name.strip_prefix(CONTROL_TOPIC) else {
+        let Some(name) = topic.name.strip_prefix(CONTROL_TOPICS) else {
             continue;
         };
         match read_root(destination, metadata, topic).await {

@@ -7,6 +7,7 @@ use kafka::client::{Client, Topics};
 use model::{
     acl::AclResource,
     finding::{Choice, Finding, FindingKind, FindingState},
+    own,
     problem::Problem,
 };
 use tokio::time::Instant;
@@ -152,7 +153,7 @@ pub(super) fn finding(
     link: &DesiredLink,
     now_ms: i64,
 ) -> Finding {
-    let topic = crate::link::control_topic_name(link.spec.name.as_str());
+    let topic = own::control_topic(link.spec.name.as_str());
     Finding {
         id: finding_id(link, topic_id),
         kind: FindingKind::ControlTopicChanged,

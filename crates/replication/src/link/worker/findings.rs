@@ -4,6 +4,7 @@ use model::{
     acl::AclResource,
     finding::{Choice, Finding, FindingKind, FindingState},
     link::{OnRefused, Policy},
+    own,
     problem::Problem,
 };
 use tracing::{info, warn};
@@ -13,7 +14,6 @@ use crate::{
     grants,
     link::{
         dead_letter::{self, PutAside},
-        dead_letter_topic_name,
         event::{Done, PartitionId},
         io::SourcePort,
         partition::{Refusal, Stage},
@@ -220,7 +220,7 @@ impl Worker {
 
     fn aside_problem(&self, id: PartitionId, refused: &Finding, error: &PortError) -> Problem {
         let spec = &self.link.spec;
-        let topic = dead_letter_topic_name(spec.name.as_str());
+        let topic = own::dead_letter_topic(spec.name.as_str());
         let destination = spec.destination.as_str();
         let partition = &self.partitions[id.0];
         let broker_error = match error {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{
     acl::AclResource,
     finding::{Finding, FindingKind},
+    own::MAKER,
     problem::Problem,
     status::{Rates, State, TopicStatus},
 };
@@ -300,7 +301,7 @@ impl Worker {
                     && let Some(problem) = status.problem.take()
                 {
                     let mirror = AclResource::Topic(plan.mirror_topic.clone());
-                    let grant = || grants::grant(&self.link.destination, grants::WRITER, mirror);
+                    let grant = || grants::grant(&self.link.destination, MAKER, mirror);
                     status.problem = Some(grants::named(problem, error, grant));
                 }
                 self.topics.refused.insert(plan.topic.clone(), status);

@@ -1,11 +1,8 @@
 //! What troubles slots and the control topic, as problems.
 
-use model::{acl::AclResource, problem::Problem};
+use model::{acl::AclResource, own, problem::Problem};
 
-use crate::{
-    grants,
-    link::{control_topic_name, worker::Worker},
-};
+use crate::{grants, link::worker::Worker};
 
 /// Where it shows that the workers' group is closed to us.
 pub(super) const GROUP: &str = "group";
@@ -57,7 +54,7 @@ pub(super) fn control_topic_problem(foreign: bool) -> Problem {
 
 impl Worker {
     pub(in crate::link::worker) fn control_unreachable(&self, cause: &str) -> Problem {
-        let topic = control_topic_name(self.link.spec.name.as_str());
+        let topic = own::control_topic(self.link.spec.name.as_str());
         let problem = Problem {
             code: "control.unreachable".to_owned(),
             status: 503,

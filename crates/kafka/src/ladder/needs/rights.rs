@@ -8,6 +8,7 @@ use kafka_protocol::messages::{FindCoordinatorRequest, GroupId};
 use kafka_protocol::protocol::StrBytes;
 use model::acl::AclResource;
 use model::cluster::ProbeFor;
+use model::own::{MAKER, PREFIX, TEST_TOPICS};
 
 use crate::admin::{NewTopic, Run};
 use crate::client::{Client, Topics};
@@ -25,20 +26,6 @@ const WRITER: &[Operation] = &[
     ("AlterConfigs", 11),
 ];
 const MEMBER: &[Operation] = &[("Read", 3)];
-
-/// What a link needs on topics that it makes: all of [`WRITER`], and to make them.
-const MAKER: &[&str] = &[
-    "Create",
-    "Read",
-    "Write",
-    "Describe",
-    "DescribeConfigs",
-    "Alter",
-    "AlterConfigs",
-];
-
-/// Below which names a link's own topics are.
-const OWN: &str = "causeway.";
 
 /// What a broker sends where it does not tell operations.
 const UNTOLD: i32 = i32::MIN;
@@ -114,7 +101,7 @@ async fn on_topics(
 
 /// Asks for mirrors that are not there, and for a topic of a link's own, as a dry run.
 async fn on_new_topics(client: &Client, mirrors: Vec<String>) -> Result<Vec<Missing>, Error> {
-    let own = format!("{OWN}test.{:08x}", fastrand::u32(..));
+    let own = format!("{TEST_TOPICS}{:08x}", fastrand::u32(..));
     let names = mirrors.into_iter().chain([own.clone()]);
     let topics: Vec<NewTopic> = names
         .map(|name| NewTopic {
@@ -132,7 +119,7 @@ async fn on_new_topics(client: &Client, mirrors: Vec<String>) -> Result<Vec<Miss
     let missing = refused.map(|(name, _)| Missing {
         operations: MAKER.to_vec(),
         resource: match name == own {
-            true => AclResource::TopicPrefix(OWN.to_owned()),
+            true => AclResource::TopicPrefix(PREFIX.to_owned()),
             false => AclResource::Topic(name),
         },
     });

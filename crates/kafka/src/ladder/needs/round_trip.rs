@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use model::own::TEST_TOPICS;
 use tokio::time::Instant;
 
 use crate::admin::{NewTopic, Run};
@@ -15,9 +16,6 @@ use crate::patch::Patch;
 use crate::produce::{ProduceConnection, ProducePart};
 use crate::records::Records;
 use crate::{Error, ErrorCode, Purpose};
-
-/// Below which names such topics are: no link copies them.
-const OWN: &str = "causeway.test.";
 
 /// How long until a broker is asked again for a topic that was just made.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -39,7 +37,7 @@ const TRIP: Duration = Duration::from_secs(8);
 
 /// Goes the whole way, and removes the topic whatever came of it: let nothing drop this half-way.
 pub(super) async fn go(client: Client) -> Result<Written, Error> {
-    let name = format!("{OWN}{:016x}", fastrand::u64(..));
+    let name = format!("{TEST_TOPICS}{:016x}", fastrand::u64(..));
     let topic = NewTopic {
         name: name.clone(),
         partitions: 1,
@@ -76,7 +74,7 @@ async fn there_and_back(client: &Client, name: &str) -> Result<Written, Error> {
     }
 }
 
-/// Waits until the topic is led. The rung's time-out ends it.
+/// Waits until the topic is led. [`TRIP`] ends it.
 async fn ready(client: &Client, name: &str) -> Result<(FetchKey, i32), Error> {
     let names = [name.to_owned()];
     loop {
