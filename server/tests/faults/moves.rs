@@ -1,5 +1,5 @@
-//! Partitions that move to other brokers while a link copies them (F05): the leader changes under a throttle, with requests in
-//! flight, and the source's log does not begin at 0.
+//! Partitions whose leaders change while a link copies them, with requests in flight: by elections (F04), and by moves to other
+//! brokers under a throttle (F05). The source's log does not begin at 0.
 
 use std::{fs, time::Duration};
 
@@ -19,7 +19,8 @@ const PARTITIONS: i32 = 3;
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Bytes per second: a move takes some seconds.
 const THROTTLE: &str = "400000";
-const TOOL: &str = "org.apache.kafka.tools.reassign.ReassignPartitionsCommand";
+const REASSIGN: &str = "org.apache.kafka.tools.reassign.ReassignPartitionsCommand";
+const ELECT: &str = "org.apache.kafka.tools.LeaderElectionCommand";
 
 /// A link under traffic over a topic that lies, on one side, on a cluster of three brokers.
 struct Moving<'a> {
@@ -81,6 +82,13 @@ impl<'a> Moving<'a> {
         );
     }
 
+    /// Writes more than is copied in a moment.
+    fn burst(&self) {
+        for partition in 0..PARTITIONS {
+            self.source.write(partition, "burst", 0..10_000);
+        }
+    }
+
     fn assert_exact(&mut self, case: &mut Case) {
         self.until_records_arrive();
         self.traffic.take().unwrap().stop();
@@ -97,47 +105,73 @@ impl<'a> Moving<'a> {
         );
         case.compared(&self.source.assert_mirrored_exactly(&self.mirror));
         assert_eq!(self.console.findings(&self.link), Vec::<Value>::new());
-        until(
-            "mirroring",
-            SOON,
-            || self.status(),
-            || (self.status()["state"] == "mirroring").then_some(()),
-        );
+        self.console.until_state(&self.link, "mirroring");
     }
 }
 
-/// Moves every partition to the next broker, and waits until the move is over and its throttle gone.
-fn move_all(cluster: &KafkaCluster, topic: &Topic) {
-    let place = || topic.admin().partitions(&topic.name).unwrap();
-    let next = |id: i32| id % 3 + 1;
-    let wanted: Vec<Value> = place()
+fn leaders(topic: &Topic) -> Vec<Option<i32>> {
+    let partitions = topic.admin().partitions(&topic.name).unwrap();
+    partitions
         .iter()
+        .map(|partition| partition.leader)
+        .collect()
+}
+
+/// Gives every partition these replicas in place of those that it has, and waits until that is done.
+fn reassign(
+    cluster: &KafkaCluster,
+    topic: &Topic,
+    options: &[&str],
+    wanted: fn(Vec<i32>) -> Vec<i32>,
+) {
+    let partitions = topic.admin().partitions(&topic.name).unwrap().into_iter();
+    let wanted: Vec<Value> = partitions
         .map(|partition| {
-            let replicas: Vec<i32> = partition.replicas.iter().map(|id| next(*id)).collect();
+            let replicas = wanted(partition.replicas);
             json!({ "topic": topic.name, "partition": partition.id, "replicas": replicas })
         })
         .collect();
     let file = cluster.dir().join(format!("{}.json", topic.name));
     let plan = json!({ "version": 1, "partitions": wanted });
     fs::write(&file, plan.to_string()).unwrap();
-    let before = place();
     let file = ["--reassignment-json-file", file.to_str().unwrap()];
-    let execute = [file.as_slice(), &["--execute", "--throttle", THROTTLE]].concat();
-    cluster.tool(TOOL, &execute).unwrap();
-    let verify = || cluster.tool(TOOL, &[file.as_slice(), &["--verify"]].concat());
+    let execute = [file.as_slice(), &["--execute"], options].concat();
+    cluster.tool(REASSIGN, &execute).unwrap();
+    let verify = || cluster.tool(REASSIGN, &[file.as_slice(), &["--verify"]].concat());
     until("the partitions have moved", PATIENCE, verify, || {
         let told = verify().ok()?;
         (told.matches("is completed").count() == 3).then_some(())
     });
-    for (now, then) in place().iter().zip(&before) {
-        assert_ne!(now.leader, then.leader, "partition {} stayed", now.id);
-    }
+}
+
+/// Moves every partition to the next broker under a throttle, which is gone in the end.
+fn move_all(cluster: &KafkaCluster, topic: &Topic) {
+    let before = leaders(topic);
+    let next = |replicas: Vec<i32>| replicas.iter().map(|id| id % 3 + 1).collect();
+    reassign(cluster, topic, &["--throttle", THROTTLE], next);
+    assert_all_changed(&before, &leaders(topic));
+}
+
+/// Lets the other replica of every partition lead, by a preferred election after the order of its replicas was turned round.
+fn elect_others(cluster: &KafkaCluster, topic: &Topic) {
+    let before = leaders(topic);
+    reassign(cluster, topic, &[], |replicas| {
+        replicas.into_iter().rev().collect()
+    });
+    let preferred = ["--election-type", "preferred", "--all-topic-partitions"];
+    cluster.tool(ELECT, &preferred).unwrap();
+    assert_all_changed(&before, &leaders(topic));
+}
+
+fn assert_all_changed(before: &[Option<i32>], now: &[Option<i32>]) {
+    let stayed = before.iter().zip(now).any(|(then, now)| then == now);
+    assert!(!stayed, "leaders {before:?} became {now:?}");
 }
 
 #[test]
 #[ignore = "needs brokers: cargo xtask test"]
-fn f05_partitions_that_move_on_either_side_are_followed_and_lose_and_repeat_nothing() {
-    let mut case = Case::new("F05 reassignment at either side");
+fn f04_f05_leaders_that_change_and_partitions_that_move_lose_and_repeat_nothing() {
+    let mut case = Case::new("F04 F05 elections and reassignment at either side");
     let (east, west) = (shared("east").unwrap(), shared("west").unwrap());
     let three = KafkaCluster::start(ClusterOptions::new("three").brokers(3)).unwrap();
     let console = Console::start_between_shared();
@@ -154,8 +188,13 @@ fn f05_partitions_that_move_on_either_side_are_followed_and_lose_and_repeat_noth
         [("east", &east.bootstrap, 1), ("three", &far, 2)],
     );
     for topic in [&from.source, &to.mirror] {
+        for _ in 0..2 {
+            from.burst();
+            to.burst();
+            elect_others(&three, topic);
+        }
         move_all(&three, topic);
-        case.faults(1);
+        case.faults(3);
     }
     from.assert_exact(&mut case);
     to.assert_exact(&mut case);
