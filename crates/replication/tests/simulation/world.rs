@@ -182,10 +182,15 @@ impl World {
         answered_ms + self.rng.i64(1..8)
     }
 
-    /// The mirrors' broker stands still: what has not been begun waits in its sockets, and is read some time after.
+    /// The mirrors' broker stands still: what has not been begun waits in its sockets, and is read some time after. The
+    /// acceptors, network threads and request handlers of Kafka's `SocketServer` stand still together, as threads of one
+    /// process, and a second reason to stand still does not end the first: what ends later counts.
     pub fn freeze(&mut self, ms: i64) {
-        self.frozen_until_ms = self.now_ms + ms;
-        let until_ms = self.frozen_until_ms;
+        let until_ms = self.now_ms + ms;
+        if until_ms <= self.frozen_until_ms {
+            return;
+        }
+        self.frozen_until_ms = until_ms;
         let mut lines = HashMap::new();
         for (at_ms, number) in self.data(|_| true) {
             let Some(Message::Data(data)) = self.network.remove(&(at_ms, number)) else {
