@@ -582,10 +582,13 @@ impl Schedule {
             && state.positions.len() == PARTITIONS
             && (0..PARTITIONS).all(|p| {
                 let key = (format!("source-{p}"), i32::try_from(p).unwrap());
-                state
-                    .positions
-                    .get(&key)
-                    .is_some_and(|s| s.source_next == world.source[p].end)
+                // A log that was truncated and filled anew may end where a position stands that nobody has judged since: only
+                // its leader epoch tells that it is of this log.
+                let log = &world.source[p];
+                let position = state.positions.get(&key);
+                position.is_some_and(|stored| {
+                    (stored.source_next, stored.source_leader_epoch) == (log.end, log.epoch)
+                })
             })
     }
 }
