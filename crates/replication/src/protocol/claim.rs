@@ -413,7 +413,7 @@ impl Slot {
         }
     }
 
-    /// Leaves the slot. `open_until_ms` is the latest `Quiet::open_until_ms` of its partitions: the claim is only marked
+    /// Leaves the slot. `open_until_ms` is the latest `Flow::quiet_at_ms` of its partitions: the claim is only marked
     /// released when no request, ours or a former owner's, can still be on its way.
     ///
     /// # Errors

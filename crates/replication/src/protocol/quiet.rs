@@ -5,21 +5,16 @@
 //! buffer behind other requests of its connection, of which a broker serves one at a time: ended with the connection, but
 //! for the one that the broker was at; so time counts from the connection's end, and a batch that the broker would not check
 //! has a connection to itself. Or the broker itself stood still: then it answers nobody, so time counts from its first answer,
-//! and it must go on to answer when all this is over: it may have answered before it stood still with the request. Once it has
-//! run for two seconds, what stood in its sockets is begun. An answer does not tell that: the leader may stand still again right
-//! after it, and be asked next at the moment when it goes on. So between two answers it counts as running for half a second at
-//! most, and is asked that often.
+//! and it must answer once more when all this is over: it may have answered before it stood still with the request. What
+//! stands in its sockets then is begun within two seconds.
 
 use std::time::Duration;
 
 /// What a produce request may need besides the time that the broker is given for it.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// How long a broker must run until it has begun with all that had reached it.
+/// How soon a broker that answers has begun with all that had reached it.
 const SETTLE: Duration = Duration::from_secs(2);
-
-/// For how long a broker is taken to have run between two answers, at most, and how often it is asked while that counts.
-const STEP: Duration = Duration::from_millis(500);
 
 /// How long a produce request may be on its way when nothing is served before it: the time-out of the socket and of the
 /// request, and what the next owner waits for.
@@ -34,12 +29,8 @@ pub struct Quiet {
     until_ms: i64,
     /// When the destination first answered since.
     heard_at_ms: Option<i64>,
-    /// When it last answered after that time, and for how long it has run since that time, as far as answers tell.
-    settling: Option<(i64, i64)>,
-}
-
-fn millis(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+    /// When it first answered after that time.
+    heard_after_ms: Option<i64>,
 }
 
 impl Quiet {
@@ -56,62 +47,23 @@ impl Quiet {
     /// Notes that the partition's leader answered.
     pub fn heard(&mut self, now_ms: i64) {
         self.heard_at_ms.get_or_insert(now_ms);
-        if now_ms >= self.until_ms && !self.settled() {
-            let (last_ms, ran_ms) = self.settling.unwrap_or((now_ms, 0));
-            let more_ms = (now_ms - last_ms).clamp(0, millis(STEP));
-            self.settling = Some((last_ms.max(now_ms), ran_ms + more_ms));
+        if now_ms >= self.until_ms {
+            self.heard_after_ms.get_or_insert(now_ms);
         }
     }
 
-    /// Says whether the leader has run long enough, as its answers tell.
-    fn settled(&self) -> bool {
-        self.settling
-            .is_some_and(|(_, ran_ms)| ran_ms >= millis(SETTLE))
-    }
-
-    /// Returns the monotonic time from which on facts that are read are final; of a leader that has not answered enough yet,
-    /// the earliest that it may be.
+    /// Returns the monotonic time from which on facts are final; of a leader that has not answered yet, the earliest that it
+    /// may be.
     pub fn at_ms(&self, now_ms: i64, on_its_way: Duration) -> i64 {
         if self.until_ms == 0 {
             return 0;
         }
-        self.served_ms(now_ms, on_its_way)
-            .max(self.settled_ms(now_ms))
-    }
-
-    /// Returns when all is over that a leader was sent before it first answered.
-    fn served_ms(&self, now_ms: i64, on_its_way: Duration) -> i64 {
+        let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         let heard_at_ms = self.heard_at_ms.unwrap_or(now_ms);
-        let served_ms = heard_at_ms.saturating_add(millis(on_its_way));
-        self.until_ms.max(served_ms)
-    }
-
-    fn settled_ms(&self, now_ms: i64) -> i64 {
-        let Some((last_ms, ran_ms)) = self.settling else {
-            return now_ms.max(self.until_ms).saturating_add(millis(SETTLE));
-        };
-        let left_ms = (millis(SETTLE) - ran_ms).max(0);
-        let step_ms = left_ms.min(millis(STEP));
-        match left_ms - step_ms {
-            0 => last_ms + step_ms,
-            more_ms => now_ms.max(last_ms + step_ms) + more_ms,
-        }
-    }
-
-    /// Returns when to ask the leader again that must not be believed before [`Self::at_ms`].
-    pub fn ask_at_ms(&self, now_ms: i64, on_its_way: Duration) -> i64 {
-        let settling_ms = self.served_ms(now_ms, on_its_way) - millis(SETTLE);
-        let ask_at_ms = self.until_ms.max(settling_ms).max(now_ms + millis(STEP));
-        ask_at_ms.min(self.at_ms(now_ms, on_its_way))
-    }
-
-    /// Returns from when on a slot may be released: as [`Self::at_ms`], but never for a leader that would have to answer once
-    /// more, since nobody asks it then.
-    pub fn open_until_ms(&self, now_ms: i64, on_its_way: Duration) -> i64 {
-        match self.until_ms == 0 || self.settled() {
-            true => self.at_ms(now_ms, on_its_way),
-            false => i64::MAX,
-        }
+        let heard_after_ms = self.heard_after_ms.unwrap_or(now_ms.max(self.until_ms));
+        let served = heard_at_ms.saturating_add(millis(on_its_way));
+        let settled = heard_after_ms.saturating_add(millis(SETTLE));
+        self.until_ms.max(served).max(settled)
     }
 
     /// Returns until when requests may arrive, 0 if none was ever lost.
@@ -126,11 +78,6 @@ mod tests {
 
     const WAY: Duration = Duration::from_secs(11);
 
-    /// A leader that answers without a break.
-    fn run(quiet: &mut Quiet, from_ms: i64) {
-        (0..=4).for_each(|step| quiet.heard(from_ms + 500 * step));
-    }
-
     #[test]
     fn nothing_lost_is_quiet_at_once() {
         assert_eq!(Quiet::default().at_ms(500, WAY), 0);
@@ -142,7 +89,8 @@ mod tests {
         quiet.lost(16_000);
         assert_eq!(quiet.at_ms(1_000, WAY), 18_000);
         assert_eq!(quiet.at_ms(60_000, WAY), 71_000);
-        run(&mut quiet, 60_500);
+        quiet.heard(60_500);
+        quiet.heard(70_000);
         assert_eq!(quiet.at_ms(80_000, WAY), 71_500);
     }
 
@@ -153,40 +101,9 @@ mod tests {
         quiet.heard(1_000);
         assert_eq!(quiet.at_ms(10_000, WAY), 18_000);
         assert_eq!(quiet.at_ms(60_000, WAY), 62_000);
-        run(&mut quiet, 60_000);
+        quiet.heard(60_000);
+        quiet.heard(90_000);
         assert_eq!(quiet.at_ms(90_000, WAY), 62_000);
-    }
-
-    #[test]
-    fn a_leader_that_stands_still_between_its_answers_runs_half_a_second_then() {
-        let mut quiet = Quiet::default();
-        quiet.lost(16_000);
-        quiet.heard(1_000);
-        quiet.heard(30_000);
-        assert_eq!(quiet.at_ms(30_000, WAY), 32_000);
-        assert_eq!(quiet.at_ms(40_000, WAY), 41_500);
-        quiet.heard(40_000);
-        assert_eq!(quiet.at_ms(40_000, WAY), 41_500);
-        quiet.heard(40_500);
-        quiet.heard(41_000);
-        assert_eq!(quiet.at_ms(50_000, WAY), 41_500);
-        assert_eq!(quiet.open_until_ms(50_000, WAY), i64::MAX);
-        quiet.heard(50_000);
-        assert_eq!(quiet.open_until_ms(50_000, WAY), 50_000);
-    }
-
-    #[test]
-    fn asks_again_when_it_counts() {
-        let mut quiet = Quiet::default();
-        quiet.lost(16_000);
-        quiet.heard(1_000);
-        assert_eq!(quiet.ask_at_ms(1_000, WAY), 16_000);
-        quiet.heard(16_000);
-        assert_eq!(quiet.ask_at_ms(16_000, WAY), 16_500);
-        let mut late = Quiet::default();
-        late.lost(16_000);
-        late.heard(60_000);
-        assert_eq!(late.ask_at_ms(60_000, WAY), 69_000);
     }
 
     #[test]

@@ -55,8 +55,6 @@ pub enum Mutation {
     QuietFromSending,
     /// Late requests are waited for although the broker has not answered anything since.
     QuietUnheard,
-    /// A broker that answered once is taken for one that has run since.
-    QuietOnce,
     /// What the broker does not check stands behind other requests.
     OneLine,
     /// What the broker does not check follows what it checks without a stored position between them.
@@ -215,11 +213,6 @@ fn waiting_from_the_sending_of_lost_requests_on_is_noticed() {
 #[test]
 fn waiting_for_a_broker_that_stands_still_is_noticed() {
     caught(Kind::Contended, Mutation::QuietUnheard);
-}
-
-#[test]
-fn waiting_for_one_answer_of_a_broker_that_stands_still_again_is_noticed() {
-    caught(Kind::Contended, Mutation::QuietOnce);
 }
 
 #[test]

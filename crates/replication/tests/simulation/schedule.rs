@@ -42,8 +42,6 @@ enum Event {
     Slow(i64),
     /// The mirrors' broker stands still for this long.
     Freeze(i64),
-    /// Lines break while history is copied, and the broker stands still with what was on them; it goes on, and stands still again.
-    Stutter,
     /// A slot goes from one worker to another while its requests stand behind others at a broker that stands still then.
     Handed(usize, usize),
     /// A worker gets the slot while its owner copies new and old records in turn, lines break and brokers forget what is old.
@@ -76,8 +74,6 @@ pub struct Schedule {
     policies: Policies,
     healed: bool,
     revision: i64,
-    /// Its broker stands still again soon after it went on.
-    stutters: bool,
     /// Share of history among what is produced.
     old_percent: u32,
     /// What the control topic said when it was last looked at.
@@ -106,7 +102,6 @@ impl Schedule {
             policies: crate::check::policies(kind),
             healed: false,
             revision: 0,
-            stutters: seed % 4 == 1,
             folded: ControlState::default(),
             old_percent: if kind == Kind::Contended {
                 90
@@ -146,12 +141,6 @@ impl Schedule {
             let at_ms = self.random(0..CHAOS_MS);
             let event = self.draw(workers);
             self.at(at_ms, event);
-        }
-        if self.kind == Kind::Contended && self.stutters {
-            for _ in 0..2 {
-                let at_ms = self.random(0..CHAOS_MS);
-                self.at(at_ms, Event::Stutter);
-            }
         }
         for _ in 0..40 {
             let at_ms = self.random(0..CHAOS_MS);
@@ -390,7 +379,6 @@ impl Schedule {
             Event::Fresh(partition, old) => {
                 produce(&mut self.world.lock().unwrap(), partition, old);
             }
-            Event::Stutter => self.stutter(),
             Event::Handed(from, to) => self.hand(from, to),
             other => self.disturb(other),
         }
@@ -507,32 +495,6 @@ impl Schedule {
         self.at(breaks_ms + 2000, Event::Network(Odds::default()));
         for step in 0..30 {
             self.at(now + 300 * step, Event::Expire);
-        }
-    }
-
-    fn stutter(&mut self) {
-        let now = self.world.lock().unwrap().now_ms;
-        let partition = self.partition();
-        self.at(now, Event::Slow(0));
-        for step in 0..20 {
-            self.at(now + 100 * step, Event::Fresh(partition, true));
-        }
-        let broken = Odds {
-            broken: 300,
-            ..Odds::default()
-        };
-        self.at(now + 500, Event::Network(broken));
-        self.at(now + 2000, Event::Network(Odds::default()));
-        self.at(now + 2000, Event::Edit(self.owner()));
-        // Until all is over that was on its way.
-        let stands_ms = self.random(14_000..17_000);
-        self.at(now + 2000, Event::Freeze(stands_ms));
-        let goes_on_ms = now + 2000 + stands_ms;
-        let again_ms = goes_on_ms + self.random(50..1000);
-        let stands_ms = self.random(1800..6000);
-        self.at(again_ms, Event::Freeze(stands_ms));
-        for step in 0..30 {
-            self.at(goes_on_ms + 300 * step, Event::Expire);
         }
     }
 

@@ -20,7 +20,7 @@ use replication::protocol::{
     position::{Identity, Meaning, Position},
     quiet::Quiet,
     sequence,
-    takeover::{Case, Outcome, Policies, Resumed, StartAt, Why, take_over, verify_source},
+    takeover::{Case, Outcome, Policies, Resumed, StartAt, take_over, verify_source},
 };
 
 use crate::{
@@ -103,8 +103,6 @@ struct Part {
     source_leader: i32,
     requests: VecDeque<Request>,
     quiet: Quiet,
-    /// The loss after which one answer was believed, for [`Mutation::QuietOnce`].
-    believed_ms: i64,
     wait_until_ms: i64,
     acknowledged_end: Option<i64>,
     /// The finding that it is held by once the claim was renewed and it is found again.
@@ -114,17 +112,6 @@ struct Part {
 }
 
 impl Part {
-    /// Notes an answer of the mirror's leader.
-    fn heard(&mut self, now_ms: i64, mutation: Mutation) {
-        self.quiet.heard(now_ms);
-        let until_ms = self.quiet.until_ms();
-        let first = now_ms >= until_ms && self.believed_ms != until_ms;
-        if first && mutation == Mutation::QuietOnce {
-            self.believed_ms = until_ms;
-            (1..=4).for_each(|step| self.quiet.heard(now_ms + 500 * step));
-        }
-    }
-
     /// Says whether nothing is to be done soon: all that was fetched is acknowledged, or, for the lazy, it waits.
     fn idles(&self, now_ms: i64, lazy: bool) -> bool {
         match &self.flow {
@@ -209,7 +196,6 @@ impl Work {
                 source_leader: -1,
                 requests: VecDeque::new(),
                 quiet,
-                believed_ms: 0,
                 wait_until_ms: 0,
                 acknowledged_end: None,
                 doubted: None,
@@ -404,7 +390,7 @@ impl Work {
             .trace(|| format!("w{} p{index} takes over: {outcome:?}", self.node.id));
         let part = &mut self.parts[index];
         if outcome.is_ok() {
-            part.heard(now, self.mutation);
+            part.quiet.heard(now);
         }
         match outcome {
             Ok(Outcome::Resumed(resumed)) => {
@@ -428,12 +414,8 @@ impl Work {
                 }
                 part.wait_until_ms = now + 1000;
             }
-            Ok(Outcome::Wait(why, time)) => {
+            Ok(Outcome::Wait(_, time)) => {
                 part.wait_until_ms = now + i64::try_from(time.as_millis()).unwrap();
-                if why == Why::Quiet {
-                    let ask_at_ms = part.quiet.ask_at_ms(now, ON_ITS_WAY);
-                    part.wait_until_ms = part.wait_until_ms.min(ask_at_ms);
-                }
             }
             Err(_) => part.wait_until_ms = now + 50,
         }
@@ -551,7 +533,7 @@ impl Work {
             if verdict != Verdict::Acknowledged {
                 return self.end(index).await;
             }
-            part.heard(now, self.mutation);
+            part.quiet.heard(now);
         }
     }
 
@@ -790,7 +772,7 @@ impl Work {
                 _ => lost_ms,
             };
             let until_ms = lost_ms.map_or(0, |lost_ms| lost_ms + ON_ITS_WAY_MS);
-            until_ms.max(p.quiet.open_until_ms(now, ON_ITS_WAY))
+            until_ms.max(p.quiet.at_ms(now, ON_ITS_WAY))
         };
         let open_until_ms = self.parts.iter().map(open).max().unwrap_or(0);
         let left = self

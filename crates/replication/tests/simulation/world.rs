@@ -90,8 +90,6 @@ pub struct World {
     pub slow_until_ms: i64,
     /// Until when the mirrors' broker stands still, its sockets open.
     pub frozen_until_ms: i64,
-    /// When it reads what waits in a connection's socket then.
-    read_ms: HashMap<(usize, u64), i64>,
     trace: Option<Vec<String>>,
     /// Revision of the settings of each partition's stored position.
     revisions: Vec<i64>,
@@ -125,7 +123,6 @@ impl World {
             served_until_ms: HashMap::new(),
             slow_until_ms: 0,
             frozen_until_ms: 0,
-            read_ms: HashMap::new(),
             trace: traced.then(Vec::new),
             revisions: vec![0; partitions],
             held: Vec::new(),
@@ -187,25 +184,21 @@ impl World {
 
     /// The mirrors' broker stands still: what has not been begun waits in its sockets, and is read some time after. The
     /// acceptors, network threads and request handlers of Kafka's `SocketServer` stand still together, as threads of one
-    /// process, and a second reason to stand still does not end the first: what ends later counts. One that
-    /// stands still again has run meanwhile, and has less left to run before it reads.
+    /// process, and a second reason to stand still does not end the first: what ends later counts.
     pub fn freeze(&mut self, ms: i64) {
         let until_ms = self.now_ms + ms;
         if until_ms <= self.frozen_until_ms {
             return;
         }
-        let runs_from_ms = self.now_ms.max(self.frozen_until_ms);
         self.frozen_until_ms = until_ms;
-        let before = std::mem::take(&mut self.read_ms);
+        let mut lines = HashMap::new();
         for (at_ms, number) in self.data(|_| true) {
             let Some(Message::Data(data)) = self.network.remove(&(at_ms, number)) else {
                 continue;
             };
             let line = data.from;
-            let fresh_ms = self.rng.i64(0..1500);
-            let left_ms = before.get(&line).map(|read_ms| read_ms - runs_from_ms);
-            let delay_ms = left_ms.filter(|left| *left > 0).unwrap_or(fresh_ms);
-            let read_ms = *self.read_ms.entry(line).or_insert(until_ms + delay_ms);
+            let delay_ms = self.rng.i64(0..1500);
+            let read_ms = *lines.entry(line).or_insert(until_ms + delay_ms);
             let at_ms = at_ms.max(read_ms);
             let served = self.served_until_ms.entry(line).or_default();
             *served = (*served).max(at_ms + 1);

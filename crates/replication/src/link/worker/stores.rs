@@ -206,7 +206,7 @@ impl Worker {
     pub(super) fn open_until_ms(&self, number: u32) -> i64 {
         let (now_ms, on_its_way) = (self.wire.monotonic_ms(), self.on_its_way());
         let of_slot = self.partitions.iter().filter(|p| p.slot == number);
-        let open = of_slot.map(|p| p.quiet.open_until_ms(now_ms, on_its_way));
+        let open = of_slot.map(|p| p.quiet.at_ms(now_ms, on_its_way));
         open.max().unwrap_or(0)
     }
 

@@ -146,7 +146,7 @@ impl Worker {
         generation: u64,
         result: Result<Outcome, PortError>,
     ) {
-        let (now_ms, on_its_way) = (self.wire.monotonic_ms(), self.on_its_way());
+        let now_ms = self.wire.monotonic_ms();
         let meaning = self.meaning();
         let in_force = |resumed: &Resumed| meaning == Some(resumed.position.meaning);
         let partition = &mut self.partitions[id.0];
@@ -164,11 +164,9 @@ impl Worker {
             Ok(Outcome::Resumed(resumed)) => self.resumed(id, *resumed),
             Ok(Outcome::Held(finding)) => self.found(id, *finding),
             Ok(Outcome::Wait(why, time)) => {
-                let mut at_ms = now_ms + time.as_millis() as i64;
-                if why == Why::Quiet {
-                    at_ms = at_ms.min(partition.quiet.ask_at_ms(now_ms, on_its_way));
-                }
-                partition.stage = Stage::Due { at_ms };
+                partition.stage = Stage::Due {
+                    at_ms: now_ms + time.as_millis() as i64,
+                };
                 if why == Why::ProducerId {
                     self.topics.new_producer_id = true;
                     self.producer_errand.hurry(now_ms);
