@@ -124,20 +124,25 @@ impl Broker {
         Ok(())
     }
 
-    /// Copies the data of a broker that is down to `copy`, in place of what lay there.
+    /// Copies the data of a running broker to `copy`, in place of what lay there, as a snapshot of its disk would: the broker
+    /// stands still meanwhile.
     ///
     /// # Errors
-    /// Fails while the broker runs, or when files cannot be copied.
+    /// Fails while the broker is down, or when files cannot be copied.
     pub fn save_data(&self, copy: &Path) -> Result<()> {
-        self.copy_data(&self.data_dir(), copy)
+        self.stop()?;
+        let saved = copy_dir(&self.data_dir(), copy);
+        self.cont()?;
+        saved
     }
 
     /// Gives a broker that is down the data that [`Broker::save_data`] copied, in place of its own.
     ///
     /// # Errors
-    /// As [`Broker::save_data`].
+    /// Fails while the broker runs, or when files cannot be copied.
     pub fn restore_data(&self, copy: &Path) -> Result<()> {
-        self.copy_data(copy, &self.data_dir())
+        ensure!(self.pid().is_none(), "Kafka broker {} runs", self.id);
+        copy_dir(copy, &self.data_dir())
     }
 
     /// Removes what a broker that is down holds of one partition.
@@ -167,16 +172,6 @@ impl Broker {
             }
         }
         Ok(fs::write(dir.join(format!("{:020}.log", 0)), segment)?)
-    }
-
-    fn copy_data(&self, from: &Path, to: &Path) -> Result<()> {
-        ensure!(self.pid().is_none(), "Kafka broker {} runs", self.id);
-        if to.exists() {
-            fs::remove_dir_all(to).with_context(|| format!("cannot remove {}", to.display()))?;
-        }
-        let copied = Command::new("cp").arg("-a").arg(from).arg(to).status()?;
-        ensure!(copied.success(), "cannot copy {}", from.display());
-        Ok(())
     }
 
     pub(super) fn data_dir(&self) -> PathBuf {
@@ -224,4 +219,13 @@ impl Drop for Broker {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+fn copy_dir(from: &Path, to: &Path) -> Result<()> {
+    if to.exists() {
+        fs::remove_dir_all(to).with_context(|| format!("cannot remove {}", to.display()))?;
+    }
+    let copied = Command::new("cp").arg("-a").arg(from).arg(to).status()?;
+    ensure!(copied.success(), "cannot copy {}", from.display());
+    Ok(())
 }
